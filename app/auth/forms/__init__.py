@@ -1,0 +1,1 @@
+"""Plain HTML forms for whoever has no session yet: they work without a script."""

@@ -1,0 +1,100 @@
+"""`moorage catalogue`: what is offered."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli import edge
+from app.cli.edge import DataOption
+
+app = typer.Typer(help="What customers can order: templates and plans.", no_args_is_help=True)
+GIB = 1 << 30
+
+
+@app.callback()
+def catalogue() -> None:
+    """What customers can order: templates and plans."""
+
+
+@app.command("list")
+def list_(
+    template: Annotated[str | None, typer.Option("--template", help="Only plans of this template.")] = None,
+    retired: Annotated[bool, typer.Option("--retired", help="Also what nobody can order any more.")] = False,
+    data: DataOption = None,
+) -> None:
+    """Templates and their plans, with resources and the price of a month."""
+    from babel.numbers import format_currency
+
+    from app.services import catalogue
+
+    with edge.reading(edge.settings(data)) as ctx:
+        templates = catalogue.templates(ctx, retired=retired)
+        plans = catalogue.plans(ctx, template=template, retired=retired)
+    edge.table(("template", "name", "retired"), [(t.id, t.name, t.retired_at) for t in templates if template in (None, t.id)])
+    edge.say()
+    edge.table(
+        ("template", "plan", "version", "cores", "memory GiB", "storage GiB", "price a month", "id"),
+        [
+            (
+                plan.template,
+                plan.name,
+                plan.version,
+                f"{plan.cpu_cores:g}",
+                f"{plan.memory_bytes / GIB:g}",
+                f"{plan.storage_bytes / GIB:g}",
+                format_currency(plan.price_minor / 10 ** precision(plan.currency), plan.currency, locale="en"),
+                plan.id,
+            )
+            for plan in plans
+        ],
+    )
+
+
+@app.command()
+def check(
+    kubeconfig: Annotated[
+        Path | None, typer.Option("--kubeconfig", help="Also ask this cluster, in a namespace that is made for it and deleted.")
+    ] = None,
+    folder: Annotated[Path | None, typer.Option("--folder", help="Templates of another folder than the program's own.")] = None,
+) -> None:
+    """Whether every template can be read and rendered with every plan, and whether a cluster would take all of it."""
+    from app.provisioning import provisioned
+    from provisioner import catalogue as templates
+    from provisioner.check import check as verdicts
+    from provisioner.check import clear
+    from provisioner.wanted import Ground
+
+    found = templates.load(folder or templates.FOLDER)
+    refused = 0
+    moment = partial(time.sleep, 0.25)
+    namespace = f"c-check-{secrets.token_hex(4)}"
+    with provisioned(kubeconfig) as cluster:
+        for template in found.values():
+            try:
+                for one in verdicts(template, ground=Ground("apps.example"), cluster=cluster, namespace=namespace, pause=moment):
+                    edge.say(
+                        f"{one.template} {one.plan}: {one.objects} objects" + (", taken" if cluster and not one.refused else "")
+                    )
+                    for what, why in one.refused:
+                        edge.say(f"  {what} is refused: {why}")
+                    refused += len(one.refused)
+            finally:
+                if cluster is not None:
+                    clear(cluster, namespace)
+            namespace = f"c-check-{secrets.token_hex(4)}"
+    edge.say("Only rendered; name --kubeconfig to ask a cluster." if kubeconfig is None else f"{refused} refused.")
+    if refused:
+        raise typer.Exit(1)
+
+
+def precision(currency: str) -> int:
+    """Exponent of the minor unit as the platform counts it: the rupiah has none here."""
+    from babel.numbers import get_currency_precision
+
+    return 0 if currency == "IDR" else get_currency_precision(currency)

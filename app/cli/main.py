@@ -1,0 +1,41 @@
+"""`moorage`: the command line. Every expected failure is one sentence and exit code 1."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from app.cli import backups, catalogue, collecting, doctor, jobs, serving, soak, tokens, users, warehouse
+from models.domain.errors import PlatformError
+
+app = typer.Typer(
+    name="moorage",
+    help="Operations platform of a hosting business on its own Kubernetes cluster.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+serving.add(app)
+collecting.add(app)
+backups.add(app)
+doctor.add(app)
+soak.add(app)
+app.add_typer(jobs.app, name="jobs")
+app.add_typer(users.app, name="user")
+app.add_typer(tokens.app, name="token")
+app.add_typer(warehouse.app, name="warehouse")
+app.add_typer(catalogue.app, name="catalogue")
+
+
+def run() -> None:
+    """What the console script calls."""
+    try:
+        app()
+    except PlatformError as error:
+        print(f"moorage: {error}", file=sys.stderr)  # noqa: T201  the command line speaks to the terminal
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,90 @@
+"""The ASGI program: Streamlit pages, forms, API, health and metrics, and the loopback door for this machine's other processes."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from starlette.middleware import Middleware
+from starlette.routing import Mount, Route
+
+from app import config, container, health, internal, logs, metrics
+from app.api.main import api
+from app.auth import headers, routes
+from app.auth.gate import Gate
+from app.container import Container
+from app.jobs.scheduler import Scheduler
+from app.ui import polls
+from models.domain.jobs import JobHome
+
+ENTRY = Path(__file__).parent / "ui" / "entry.py"
+_prepared: Container | None = None
+
+
+def prepare(settings: config.Settings) -> Container:
+    """Build the container before the server starts, so that what is wrong becomes a sentence instead of a trace."""
+    global _prepared
+    _prepared = container.build_server(settings)
+    return _prepared
+
+
+@asynccontextmanager
+async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
+    """Once per process: install the container, start collecting and the server's jobs; undo all of it at the end."""
+    global _prepared
+    logging.getLogger("uvicorn.access").disabled = True  # Streamlit attaches its own handler again, so a level is not enough
+    live, _prepared = _prepared or container.build_server(config.load()), None
+    logs.set_up("server", live.settings.log_level)
+    container.install(live)
+    scheduler = Scheduler(live, JobHome.SERVER)
+    live.owned_warehouse().announce(f"http://{_loopback(live.settings.host)}:{live.settings.port}/internal/warehouse/query")
+    if live.inventory is not None:
+        live.inventory.start()
+    if live.collector is not None:
+        live.collector.start()
+    scheduler.start()
+    gc.collect()
+    gc.freeze()  # what is loaded now never becomes garbage; looking through it at every collection costs most of a rerun
+    try:
+        yield {"container": live}
+    finally:
+        scheduler.stop()
+        end_together(*(part.stop for part in (live.collector, live.inventory) if part is not None))
+        container.install(None)
+        live.close()
+
+
+def end_together(*stops: Callable[[], object]) -> None:
+    """Call all at once and return when every one is back: each may take the time that a silent source takes."""
+    threads = [threading.Thread(target=stop, name="stop") for stop in stops]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _loopback(host: str) -> str:
+    """The address under which this machine reaches a server that listens on `host`."""
+    return "127.0.0.1" if host in ("", "0.0.0.0", "::", "localhost") else host  # noqa: S104  compared, not bound
+
+
+app = st.App(
+    ENTRY,
+    lifespan=lifespan,
+    routes=[
+        *routes.routes,
+        Route("/healthz", health.healthz),
+        Route("/readyz", health.readyz),
+        Route("/metrics", metrics.metrics),
+        Route("/internal/warehouse/query", internal.query, methods=["POST"]),
+        Route("/internal/warehouse/write", internal.write, methods=["POST"]),
+        Mount("/api", app=api),
+    ],
+    middleware=[Middleware(headers.SecurityHeaders), Middleware(Gate, passes=polls.of_a_page)],
+)

@@ -1,0 +1,111 @@
+"""The registry of pages: what is not in it cannot be reached. One line a page, with the right that its `require` asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import streamlit as st
+
+from app.auth.sessions import Signed
+from app.ui import gate
+from app.ui.messages import Say
+from models.domain.access import Permission as P
+
+PAGES = Path(__file__).resolve().parents[2] / "pages"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One page. `listed` ones are in the menu; the others open from a row or a link."""
+
+    file: str
+    section: str
+    permission: P | None
+    icon: str
+    listed: bool = True
+
+    @property
+    def name(self) -> str:
+        """Key of its title in the catalogue (`page.<name>`) and its path in the address."""
+        return Path(self.file).stem
+
+    @property
+    def staff(self) -> bool:
+        return self.file.startswith("admin/")
+
+
+ENTRIES: tuple[Entry, ...] = (
+    Entry("customer/home.py", "own", P.SEE_OWN_INSTANCES, "home"),
+    Entry("customer/app.py", "own", P.SEE_OWN_INSTANCES, "deployed_code", listed=False),
+    Entry("customer/team.py", "own", P.SEE_OWN_MEMBERS, "group"),
+    Entry("admin/overview.py", "operate", P.SEE_CLUSTER, "monitoring"),
+    Entry("admin/cluster.py", "operate", P.SEE_CLUSTER, "dns"),
+    Entry("admin/node.py", "operate", P.SEE_CLUSTER, "dns", listed=False),
+    Entry("admin/pod.py", "operate", P.SEE_CLUSTER, "deployed_code", listed=False),
+    Entry("admin/capacity.py", "operate", P.SEE_CLUSTER, "speed"),
+    Entry("admin/collection.py", "operate", P.SEE_CLUSTER, "sensors"),
+    Entry("admin/jobs.py", "operate", P.SEE_JOBS, "event_repeat"),
+    Entry("admin/organizations.py", "customers", P.SEE_ORGANIZATIONS, "apartment"),
+    Entry("admin/organization.py", "customers", P.SEE_ORGANIZATIONS, "apartment", listed=False),
+    Entry("admin/mapping.py", "customers", P.MAP_NAMESPACES, "account_tree"),
+    Entry("admin/members.py", "platform", P.SEE_STAFF, "badge"),
+    Entry("admin/audit.py", "platform", P.SEE_AUDIT, "history"),
+    Entry("admin/mail.py", "platform", P.SEE_MAIL, "mail"),
+    Entry("admin/settings.py", "platform", P.SEE_SETTINGS, "settings"),
+    Entry("customer/account.py", "you", None, "account_circle"),
+)
+BY_NAME: Mapping[str, Entry] = {e.name: e for e in ENTRIES}
+
+
+def visible(signed: Signed) -> tuple[Entry, ...]:
+    """Pages of this person: staff pages by their right, customer pages to members of an organization."""
+    return tuple(entry for entry in ENTRIES if _sees(entry, signed))
+
+
+def _sees(entry: Entry, signed: Signed) -> bool:
+    if entry.permission is None:
+        return True
+    if entry.staff:
+        return entry.permission in signed.actor.everywhere
+    return any(entry.permission in held for held in signed.actor.within.values())
+
+
+def pages(signed: Signed, say: Say) -> dict[str, list[Any]]:
+    """The menu by section; the first page of the list is the one that opens at `/`."""
+    shown = visible(signed)
+    first = next((e for e in shown if e.staff and e.listed), shown[0])
+    menu: dict[str, list[Any]] = {}
+    for entry in shown:
+        made = st.Page(
+            PAGES / entry.file,
+            title=say.text(f"page.{entry.name}"),
+            icon=f":material/{entry.icon}:",
+            url_path=entry.name,
+            visibility="visible" if entry.listed else "hidden",
+        )
+        menu.setdefault(say.text(f"section.{entry.section}"), []).append(made)
+    start = st.Page(
+        lambda: go(first.name), title=say.text(f"page.{first.name}"), url_path="start", default=True, visibility="hidden"
+    )
+    next(iter(menu.values())).append(start)  # the page at `/` would have no address of its own, and links in mails name it
+    return menu
+
+
+def link(viewer: gate.Viewer, name: str, label: str, /, *, icon: str | None = None, **parameters: str) -> None:
+    """A link to a page that the reader may see; for others the label without a link."""
+    if not _sees(BY_NAME[name], viewer.signed):
+        st.markdown(label)
+        return
+    st.page_link(_path(name), label=label, icon=f":material/{icon}:" if icon else None, query_params=parameters or None)
+
+
+def go(name: str, /, **parameters: str) -> NoReturn:
+    """Open a page with its parameters in the address."""
+    st.switch_page(_path(name), query_params=parameters or None)
+
+
+def _path(name: str) -> str:
+    return f"../../pages/{BY_NAME[name].file}"

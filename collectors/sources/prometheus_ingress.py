@@ -1,0 +1,71 @@
+"""Traffic behind the ingress, by Traefik's counters, with the Kubernetes service that each name stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
+
+import polars as pl
+
+from collectors.entities import INGRESS
+from collectors.frames import entity_frame
+from collectors.sources.kubernetes_objects import Backend
+from collectors.sources.prometheus_samples import column, total
+
+_SERIES = ("service", "instance", "code", "method", "protocol")
+LABELS: Mapping[str, Sequence[str]] = dict.fromkeys(
+    ("ingress_requests", "ingress_seconds", "ingress_received", "ingress_sent"), _SERIES
+)
+KEY = ("service", "instance")
+_PARTS = ("code", "method", "protocol")
+_COUNTERS = {
+    "requests_total": ("ingress_requests", ""),
+    "requests_4xx_total": ("ingress_requests", "4"),
+    "requests_5xx_total": ("ingress_requests", "5"),
+    "request_seconds_total": ("ingress_seconds", ""),
+    "received_bytes_total": ("ingress_received", ""),
+    "sent_bytes_total": ("ingress_sent", ""),
+}
+
+
+def ingress_rows(found: Mapping[str, pl.DataFrame], named: Iterable[Backend], services: Iterable[Backend]) -> pl.DataFrame:
+    """Frame rows with `tick`; `namespace` and `target` where the name could only be made from one service."""
+    columns = []
+    for metric, (name, code) in _COUNTERS.items():
+        part = found[name].filter(pl.col("code").str.starts_with(code)) if code else found[name]
+        columns.append(column(total(part, KEY, _PARTS), metric, KEY))
+    rows = reduce(lambda left, right: left.join(right, on=[*KEY, "tick"], how="full", coalesce=True), columns)
+    answered = rows["requests_total"].is_not_null()
+    # requests were answered, none of them with such a status: that is zero, not unknown
+    rows = rows.with_columns(pl.when(answered).then(pl.col(m).fill_null(0.0)).alias(m) for m in list(_COUNTERS)[1:3])
+    times = total(found["ingress_requests"], KEY, _PARTS).select(*KEY, "tick", "ts")
+    rows = rows.join(times, on=[*KEY, "tick"], how="inner")
+    table = targets(named, services)
+    names = rows["service"].unique().to_list()
+    where = [(n, *table.get(n.rsplit("@", 1)[0], (None, None))) for n in names]
+    facts = pl.DataFrame(where, schema={"service": pl.String(), "namespace": pl.String(), "target": pl.String()}, orient="row")
+    return rows.join(facts, on="service", how="left")
+
+
+def targets(named: Iterable[Backend], services: Iterable[Backend]) -> Mapping[str, tuple[str, str]]:
+    """(namespace, service:port) by the name that Traefik makes of them.
+
+    Names are built and looked up, never taken apart: the dash that joins their parts is also legal inside them. What an Ingress
+    names goes before what merely exists; a name that fits two services is left out.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for backends in (services, named):
+        made: dict[str, set[tuple[str, str]]] = {}
+        for one in backends:
+            for port in one.ports:
+                made.setdefault(f"{one.namespace}-{one.service}-{port}", set()).add((one.namespace, f"{one.service}:{port}"))
+        for name, places in made.items():
+            if len(places) == 1:
+                found[name] = next(iter(places))
+            else:
+                found.pop(name, None)
+    return found
+
+
+def frame(rows: pl.DataFrame) -> pl.DataFrame:
+    return entity_frame(INGRESS, rows)

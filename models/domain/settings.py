@@ -1,0 +1,99 @@
+"""What an operator can set while the program runs: each setting with type, unit, allowed range, default and a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from models.domain.errors import Invalid, NotFound
+
+Value = bool | int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorSetting:
+    """One thing to set. `low` and `high` belong to the allowed range; `choices` are all allowed texts, when there are any."""
+
+    key: str
+    default: Value
+    unit: str
+    sentence: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> type[bool] | type[int] | type[float] | type[str]:
+        return type(self.default)
+
+    def checked(self, value: Any) -> Value:
+        """`value` in this setting's type; Invalid with what is allowed when it does not fit."""
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        fits = {
+            bool: isinstance(value, bool),
+            int: number and float(value).is_integer(),
+            float: number,
+            str: isinstance(value, str),
+        }
+        if not fits[self.kind]:
+            raise Invalid(f"“{self.key}” wants {self.allowed}; {value!r} is none.", field=self.key)
+        kept: Value = self.kind(value)
+        if isinstance(kept, str):
+            good = len(kept) <= 500 and (not self.choices or kept in self.choices)
+        else:
+            good = (self.low is None or kept >= self.low) and (self.high is None or kept <= self.high)
+        if not good:
+            raise Invalid(f"“{self.key}” wants {self.allowed}; {value!r} is outside.", field=self.key)
+        return kept
+
+    @property
+    def allowed(self) -> str:
+        """What may be typed, in words."""
+        if self.kind is bool:
+            return "true or false"
+        if self.kind is str:
+            return "one of " + ", ".join(self.choices) if self.choices else "a text of at most 500 characters"
+        what = "a whole number" if self.kind is int else "a number"
+        return f"{what} from {self.low:g} to {self.high:g} {self.unit}".rstrip()
+
+
+AUDIT_YEARS = OperatorSetting("audit_years", 7, "years", "How long the audit is kept.", 7, 30)
+
+REGISTRY: Mapping[str, OperatorSetting] = {
+    setting.key: setting
+    for setting in (
+        OperatorSetting(
+            "sale_limit",
+            0.80,
+            "of allocatable",
+            "Room to sell ends where requests pass this share of what nodes can give.",
+            0.1,
+            1.0,
+        ),
+        OperatorSetting(
+            "target_low", 0.70, "of allocatable", "Below this share of requests the cluster is larger than it must be.", 0.0, 1.0
+        ),
+        OperatorSetting(
+            "target_high", 0.80, "of allocatable", "Above this share of requests the cluster is fuller than it should be.", 0.0, 1.0
+        ),
+        OperatorSetting("trial_days", 14, "days", "How long a trial lasts, when nothing else is said.", 1, 365),
+        OperatorSetting("trial_idle_days", 7, "days", "A trial that was not used for so long is shown as unused.", 1, 365),
+        OperatorSetting("invitation_days", 7, "days", "How long the link in an invitation is good.", 1, 30),
+        AUDIT_YEARS,
+    )
+}
+
+
+def named(key: str) -> OperatorSetting:
+    """The setting of that name."""
+    if key not in REGISTRY:
+        raise NotFound(f"There is no setting “{key}”. Known are: {', '.join(REGISTRY)}.")
+    return REGISTRY[key]
+
+
+def check_together(values: Mapping[str, Value]) -> None:
+    """Refuse values that are good each by itself and make no sense together; all settings are in `values`."""
+    low, high = float(values["target_low"]), float(values["target_high"])
+    if low >= high:
+        raise Invalid(f"The target's lower end ({low:g}) must lie below its upper end ({high:g}).", field="target_low")

@@ -1,0 +1,163 @@
+"""What passes the ingress, what somebody outside sees, and how full volumes are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.world import chance
+from models.world.apps import LOCAL
+from models.world.chance import Floats
+from models.world.curves import Office, settle
+from models.world.meters import Mind
+from models.world.timeline import Binding, Incarnation, Slot
+
+COUNTERS = (
+    "requests_total",
+    "requests_4xx_total",
+    "requests_5xx_total",
+    "request_seconds_total",
+    "received_bytes_total",
+    "sent_bytes_total",
+)
+MindOf = Callable[[Slot], Mind]
+_SLOWED = 1.3
+"""How much longer an answer takes beside a noisy neighbour."""
+
+
+class Service:
+    """The web replicas behind one address."""
+
+    def __init__(self, namespace: str, slots: Sequence[Slot], mind: MindOf, offices: Callable[[Slot], Sequence[Office]]) -> None:
+        self.namespace, self.slots, self._mind, self._offices = namespace, slots, mind, offices
+        self._mark: object = None
+        self._spans: list[tuple[Floats, Floats, Floats, Floats]] = []
+
+    @property
+    def name(self) -> str:
+        return f"{self.namespace}-{self.slots[0].component.name}-http@kubernetes"
+
+    def life(self, x: Floats) -> Floats:
+        """A row of each of COUNTERS, counted from the epoch by an ingress that never restarts."""
+        total = np.zeros((len(COUNTERS), len(x)))
+        for slot, (start, end, begun, done) in zip(self.slots, self._answering(), strict=True):
+            mind = self._mind(slot)
+            person = mind.person
+            traffic = mind.traffic(x)
+            born = mind.traffic(np.array([slot.pods[0].created]))[0]
+            asked = np.maximum(0.0, traffic - born)
+            answered = np.zeros(len(x))
+            if len(start):
+                at = np.searchsorted(start, x, "right") - 1
+                found = np.maximum(at, 0)
+                inside = np.where(x < end[found], traffic, begun[found] + done[found + 1] - done[found])
+                answered = np.where(at >= 0, done[found] + inside - begun[found], 0.0)
+            slow = np.zeros(len(x))
+            for office in self._offices(slot):
+                slow += office.integral(x)
+            rate = person.requests
+            failed = np.maximum(0.0, asked - answered)
+            total[0] += rate * asked
+            total[1] += 0.013 * rate * asked
+            total[2] += rate * failed + 0.0015 * rate * asked
+            total[3] += rate * person.latency * (answered + _SLOWED * slow) + 0.002 * rate * failed
+            total[4] += 0.5 * person.received * asked
+            total[5] += person.sent * answered + 300.0 * rate * failed
+        return total
+
+    def _answering(self) -> list[tuple[Floats, Floats, Floats, Floats]]:
+        """Of each slot: from when to when it answered (merged), its traffic at each start, and what it had answered before."""
+        mark = tuple((len(pod.runs), pod.runs[-1].end if pod.runs else 0) for slot in self.slots for pod in slot.pods)
+        if mark != self._mark:
+            self._spans, self._mark = [self._merged(slot) for slot in self.slots], mark
+        return self._spans
+
+    def _merged(self, slot: Slot) -> tuple[Floats, Floats, Floats, Floats]:
+        runs = [(r.ready, math.inf if r.end is None else r.end) for pod in slot.pods for r in pod.runs]
+        spans: list[list[float]] = []
+        for ready, ended in sorted((a, b) for a, b in runs if a < b):
+            if spans and ready <= spans[-1][1]:
+                spans[-1][1] = max(spans[-1][1], ended)
+            else:
+                spans.append([ready, ended])
+        start, end = np.array([s[0] for s in spans]), np.array([s[1] for s in spans])
+        if not spans:
+            return start, end, start, np.zeros(1)
+        mind = self._mind(slot)
+        begun = mind.traffic(start)
+        counted = mind.traffic(np.where(np.isfinite(end), end, start)) - begun
+        return start, end, begun, np.concatenate(([0.0], np.cumsum(counted)))
+
+    def answers(self, x: Floats) -> NDArray[np.bool_]:
+        """Whether any replica answers."""
+        good = np.zeros(len(x), dtype=np.bool_)
+        for start, end, _, _ in self._answering():
+            if len(start):
+                at = np.searchsorted(start, x, "right") - 1
+                good |= (at >= 0) & (x < end[np.maximum(at, 0)])
+        return good
+
+    def latency(self, x: Floats) -> Floats:
+        """Seconds until the head of an answer."""
+        slot = self.slots[0]
+        mind = self._mind(slot)
+        crowd = np.zeros(len(x))
+        for office in self._offices(slot):
+            crowd = np.maximum(crowd, office.on(x))
+        key = np.array([[chance.key(0, slot.name, mind.person.key, "latency")]], dtype=np.uint64)
+        noise = chance.wander(key, x[None, :], 75.0)[0]
+        load = np.maximum(0.2, mind.level(x))
+        seconds: Floats = mind.person.latency * (0.7 + 0.3 * load + 0.5 * noise) * (1.0 + _SLOWED * crowd) + 0.012
+        return seconds
+
+
+class Ingress:
+    """The processes of the ingress, of which each counts for itself."""
+
+    def __init__(self, slot: Slot) -> None:
+        self.slot = slot
+
+    def processes(self) -> list[tuple[str, float, float]]:
+        """Each with its start and end."""
+        return [
+            (address(pod, 9100), run.start, math.inf if run.end is None else run.end) for pod in self.slot.pods for run in pod.runs
+        ]
+
+    def answers(self, x: Floats) -> NDArray[np.bool_]:
+        good = np.zeros(len(x), dtype=np.bool_)
+        for pod in self.slot.pods:
+            for run in pod.runs:
+                good |= (run.ready <= x) & (x < (math.inf if run.end is None else run.end))
+        return good
+
+
+def address(pod: Incarnation, port: int) -> str:
+    """Of a pod in the cluster's network."""
+    number = int(pod.uid[:8], 16)
+    return f"10.42.{number % 3}.{2 + number // 3 % 250}:{port}"
+
+
+VOLUME_GAUGES = ("requested_bytes", "capacity_bytes", "used_bytes", "available_bytes", "inodes", "inodes_used")
+
+
+def volume(binding: Binding, x: Floats, seed: int) -> dict[str, Floats]:
+    """All columns of an entity `volume`; local-path gives no statistics."""
+    size = float(binding.requested)
+    columns = {name: np.full(len(x), math.nan) for name in VOLUME_GAUGES}
+    columns["requested_bytes"] = np.full(len(x), size)
+    if binding.storage_class == LOCAL:
+        return columns
+    names = (seed, binding.namespace, binding.name)
+    full, first = chance.between(0.45, 0.93, *names, "full"), chance.between(0.08, 0.2, *names, "first")
+    capacity = 0.98 * size
+    used = capacity * (first + (full - first) * settle(x - binding.created, 160 * 86400.0))
+    inodes = size / 16384
+    columns["capacity_bytes"] = np.full(len(x), capacity)
+    columns["used_bytes"] = np.floor(used)
+    columns["available_bytes"] = capacity - np.floor(used)
+    columns["inodes"] = np.full(len(x), np.floor(inodes))
+    columns["inodes_used"] = np.floor(inodes * 0.4 * used / capacity)
+    return columns

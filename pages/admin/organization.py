@@ -1,0 +1,50 @@
+"""One organization: standing, apps and use, people, what happened to it; and what staff can do for it."""
+
+import streamlit as st
+
+from app.services import apps, audit, members, organizations, usage
+from app.ui import adoption_forms, app_cards, gate, layout, organization_panels, people_panels, queries, state
+from app.ui.messages import plain
+from models.domain.access import Permission
+
+viewer = gate.require(Permission.SEE_ORGANIZATIONS)
+say, fmt = viewer.say, viewer.format
+layout.back(viewer, "organizations")
+id = state.parameter("id")
+seen = queries.ask(organizations.get, organization_id=id)
+filters = layout.header(say("organization.headline", name=seen.name, standing=say.text(f"standing.{seen.standing}")))
+with filters:
+    span = state.span(fmt, default="7d")
+layout.facts(
+    [
+        (say("organization.since"), fmt.day(seen.created_at)),
+        (say("organization.slug"), plain(seen.slug)),
+        (say("organization.label"), plain(seen.label or "–")),
+        (say("organization.country"), plain(seen.country or "–")),
+        (say("organization.money"), say("organization.no_billing")),
+    ]
+)
+if Permission.SEE_OWN_INSTANCES in viewer.actor.everywhere:
+    home = queries.attempt(apps.mine, organization_id=id)
+    with layout.card(say("organization.apps"), key="apps", stretch=False):
+        if home is not None:
+            app_cards.table(viewer, home.apps)
+        if gate.holds(viewer.actor, Permission.MANAGE_ORGANIZATIONS):
+            if Permission.MAP_NAMESPACES in viewer.actor.everywhere:
+                adoption_forms.add(viewer, id)
+            if home is not None:
+                adoption_forms.change(viewer, home.apps)
+    since, until = state.window(viewer, span)
+    used = queries.attempt(usage.organization, organization_id=id, since=since, until=until)
+    if used is not None:
+        with layout.card(say("organization.usage"), note=organization_panels.covered(viewer, used), key="usage", stretch=False):
+            organization_panels.usage(viewer, used)
+left, right = st.columns(2)
+if Permission.SEE_OWN_MEMBERS in viewer.actor.everywhere:
+    with left, layout.card(say("organization.people"), key="people"):
+        people_panels.members(viewer, queries.ask(members.of_organization, organization_id=id))
+if Permission.SEE_OWN_AUDIT in viewer.actor.everywhere:
+    with right, layout.card(say("organization.timeline"), key="timeline"):
+        organization_panels.timeline(viewer, queries.ask(audit.of_organization, organization_id=id, limit=50).items)
+if gate.holds(viewer.actor, Permission.MANAGE_ORGANIZATIONS):
+    organization_panels.manage(viewer, seen)

@@ -1,0 +1,23 @@
+"""Account: one's own name, language and time zone; password, second factor, sessions, tokens."""
+
+import streamlit as st
+
+from app.services import account
+from app.ui import account_forms, gate, layout, queries, token_forms
+
+viewer = gate.require()
+say = viewer.say
+seen = queries.ask(account.profile)
+layout.header(say("account.headline", name=seen.name), note=say("account.email", email=seen.email))
+names = ("profile", "password", "second_factor", "sessions", "tokens")
+parts = st.tabs([say.text(f"account.{name}") for name in names])
+with parts[0]:
+    account_forms.profile(viewer, seen)
+with parts[1]:
+    account_forms.password(viewer)
+with parts[2]:
+    account_forms.second_factor(viewer)
+with parts[3]:
+    account_forms.open_sessions(viewer)
+with parts[4]:
+    token_forms.show(viewer)

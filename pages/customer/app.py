@@ -1,0 +1,51 @@
+"""App: its state, address, use against limits, restarts and what happened, availability."""
+
+import streamlit as st
+
+from app.services import apps
+from app.ui import app_cards, app_panels, charts, curves, gate, layout, navigation, queries, state
+from app.ui.gate import Viewer
+from app.ui.messages import plain
+from models.domain.access import Permission
+
+SECONDS = 10.0
+"""Between two looks: less than a tick, so that a new sample is not long in coming."""
+
+
+@gate.fragment(Permission.SEE_OWN_INSTANCES, every=SECONDS, follows_cluster=True)
+def live(viewer: Viewer) -> None:
+    say, fmt = viewer.say, viewer.format
+    id = state.parameter("id")
+    if not id:
+        navigation.go("home")
+    seen = queries.ask(apps.app, instance_id=id)
+    card = seen.card
+    filters = layout.header(
+        say("app.headline", name=card.name, words=app_cards.words(viewer, card.condition)),
+        note=layout.age(viewer, card.as_of, stale_since=card.stale_since),
+    )
+    with filters:
+        span = state.span(fmt)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(app_cards.chip(viewer, card.condition) + app_cards.since(viewer, card.condition), width="content")
+        if card.address:
+            st.link_button(plain(card.address), app_cards.address(card.address), icon=":material/open_in_new:", type="tertiary")
+    app_panels.figures(viewer, seen)
+    since, until = state.window(viewer, span)
+    series = queries.attempt(apps.app_series, instance_id=id, since=since, until=until)
+    if series is not None:
+        left, right = st.columns(2)
+        with left, layout.card(say("app.memory"), key="memory"):
+            shown = curves.memory(say, request=False)
+            charts.lines(fmt, series, shown, key="memory_chart", alt=say.text("app.memory"), unit="B", marks=series.marks)
+        with right, layout.card(say("app.cpu_cores"), key="cpu"):
+            charts.lines(fmt, series, curves.cpu(say, request=False), key="cpu_chart", alt=say.text("app.cpu"), unit="cores")
+    with layout.card(say("app.happened"), note=say("app.happened_note"), key="happened", stretch=False):
+        app_panels.events(viewer, seen.events)
+    with layout.card(say("app.parts"), key="parts", stretch=False):
+        app_panels.parts(viewer, seen.parts)
+
+
+viewer = gate.require(Permission.SEE_OWN_INSTANCES)
+layout.back(viewer, "home")
+live()

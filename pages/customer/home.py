@@ -1,0 +1,34 @@
+"""Home: are my apps up, and what needs me."""
+
+import streamlit as st
+
+from app.services import apps
+from app.ui import app_cards, gate, layout, queries, state
+from app.ui.gate import Viewer
+from models.domain.access import Permission
+
+
+@gate.fragment(Permission.SEE_OWN_INSTANCES, follows_cluster=True)
+def live(viewer: Viewer) -> None:
+    say = viewer.say
+    here = state.organization(viewer)
+    if here is None:
+        layout.empty(viewer, "home.nowhere")
+        return
+    home = queries.ask(apps.mine, organization_id=here.id)
+    sick = sum(card.condition.state not in apps.WELL for card in home.apps)
+    layout.header(
+        say(f"home.{home.code}", n=sick if home.code == "some_need_attention" else len(home.apps), name=viewer.signed.name),
+        note=layout.age(viewer, home.as_of, stale_since=home.stale_since),
+    )
+    if not home.apps:
+        layout.empty(viewer, "home.empty")
+    with st.grid("auto", min_column_width=340):
+        for card in home.apps:
+            app_cards.card(viewer, card)
+    if home.apps:
+        st.caption(say("home.no_billing"))
+
+
+gate.require(Permission.SEE_OWN_INSTANCES)
+live()

@@ -1,0 +1,69 @@
+"""What must exist in the cluster for an instance: pure, from one value to the objects, in the order in which they are applied."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from provisioner.isolation import disruption, walls
+from provisioner.labels import Object
+from provisioner.wanted import Wanted, check_namespace
+from provisioner.workloads import claims, deployment, ingress, job, service
+
+
+class Phase(StrEnum):
+    """Groups of objects; one is applied when all before it stand."""
+
+    WALLS = "walls"
+    STORAGE = "storage"
+    INSIDE = "inside"
+    """Components that nobody reaches from outside."""
+    APP = "app"
+    SETUP = "setup"
+    ENTRANCE = "entrance"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Objects of one phase."""
+
+    phase: Phase
+    objects: tuple[Object, ...]
+
+
+def desired(wanted: Wanted) -> tuple[Step, ...]:
+    """The steps to the whole. Values of secrets are in none of them; they are drawn once and named only.
+
+    Raises Invalid when the namespace is none of ours.
+    """
+    check_namespace(wanted.namespace)
+    template = wanted.template
+    inner = [component for component in template.components if component.name != template.exposes]
+    outer = [component for component in template.components if component.name == template.exposes]
+
+    def workloads(components: Iterable[object]) -> tuple[Object, ...]:
+        return tuple(
+            made
+            for component in template.components
+            if component in components
+            for made in (service(wanted, component), deployment(wanted, component), disruption(wanted, component.name))
+        )
+
+    steps = (
+        Step(Phase.WALLS, tuple(walls(wanted))),
+        Step(Phase.STORAGE, tuple(claims(wanted))),
+        Step(Phase.INSIDE, workloads(inner)),
+        Step(Phase.APP, workloads(outer)),
+        Step(Phase.SETUP, tuple(job(wanted, step) for step in template.setup) if wanted.running else ()),
+        Step(Phase.ENTRANCE, (ingress(wanted),)),
+    )
+    return tuple(step for step in steps if step.objects)
+
+
+def digest(steps: Iterable[Step]) -> str:
+    """SHA-256 of everything that is wanted; what an approval binds."""
+    whole = [[step.phase, step.objects] for step in steps]
+    return hashlib.sha256(json.dumps(whole, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

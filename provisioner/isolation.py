@@ -1,0 +1,166 @@
+"""The walls around an instance: namespace with Pod Security restricted, quota, limits, and what the network lets through.
+
+Sources: Kubernetes' Pod Security Standards (restricted), CIS Kubernetes Benchmark 5.1-5.7, and what a control plane of 1.36 was seen to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from provisioner.catalogue.quantities import bytes_of, cores_of, cpu, size
+from provisioner.labels import COMPONENT, EXPOSED, INTERNET, MANAGER, Object, common, made
+from provisioner.wanted import Wanted
+
+PRIVATE = (
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "100.64.0.0/10",
+    "169.254.0.0/16",
+    "198.18.0.0/15",
+    "127.0.0.0/8",
+    "0.0.0.0/8",
+)
+"""Networks that are nobody's on the internet: pods, services, the machines' own network, cloud metadata (RFC 6890)."""
+OPEN_TCP = (80, 443, 465, 587, 993, 995)
+"""Where an app may connect on the internet. Port 25 is not among them: whoever sends spam ruins the address for all."""
+INSIDE = "moorage-provisioner-inside"
+"""Cluster role of what the provisioner may do in an app's namespace."""
+SETUP_CPU, SETUP_MEMORY = Decimal("0.5"), 256 << 20
+"""Room that setup and backup Jobs have beside the app."""
+
+
+def walls(wanted: Wanted) -> Iterator[Object]:
+    """Everything that must stand before a workload comes in, in the order in which it is applied."""
+    yield namespace(wanted)
+    yield rights(wanted)
+    yield made(wanted, "ServiceAccount", "v1", "app", {"automountServiceAccountToken": False})
+    yield quota(wanted)
+    yield limits(wanted)
+    yield from policies(wanted)
+
+
+def namespace(wanted: Wanted) -> Object:
+    version = wanted.ground.pod_security_version
+    security = {
+        f"pod-security.kubernetes.io/{mode}{suffix}": value
+        for mode in ("enforce", "audit", "warn")
+        for suffix, value in (("", "restricted"), ("-version", version))
+    }
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": wanted.namespace, "labels": common(wanted) | security}}
+
+
+def rights(wanted: Wanted) -> Object:
+    """The provisioner's own rights inside the namespace: it has none in any other (`deploy/provisioner.yaml`)."""
+    group = "rbac.authorization.k8s.io"
+    body = {
+        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": INSIDE},
+        "subjects": [{"kind": "ServiceAccount", "name": MANAGER, "namespace": wanted.ground.platform_namespace}],
+    }
+    return made(wanted, "RoleBinding", f"{group}/v1", MANAGER, body)
+
+
+def quota(wanted: Wanted) -> Object:
+    """The plan as a hard limit, with room for one Job beside the app and for the second pod of a rolling change."""
+    copies = max(1, int(wanted.parameters.get("copies", 1)))
+    cores, memory = cores_of(wanted.plan.cpu) * copies, bytes_of(wanted.plan.memory) * copies
+    turning = 2 if not any(component.volumes for component in wanted.template.components) else 1
+    volumes = sum(len(component.volumes) for component in wanted.template.components)
+    hard = {
+        "requests.cpu": cpu(cores * turning + SETUP_CPU),
+        "requests.memory": size(memory * turning + SETUP_MEMORY),
+        "limits.cpu": cpu(cores * turning + SETUP_CPU),
+        "limits.memory": size(memory * turning + SETUP_MEMORY),
+        "requests.ephemeral-storage": "8Gi",
+        "limits.ephemeral-storage": "16Gi",
+        "requests.storage": size(bytes_of(wanted.plan.storage)),
+        "persistentvolumeclaims": str(volumes),
+        "pods": str(len(wanted.template.components) * copies * 2 + 4),
+        "services": str(len(wanted.template.components) + 2),
+        "services.loadbalancers": "0",
+        "services.nodeports": "0",
+        "count/secrets": "20",
+        "count/configmaps": "20",
+        "count/jobs.batch": "20",
+        "count/cronjobs.batch": "5",
+        "count/deployments.apps": str(len(wanted.template.components) + 4),
+    }
+    return made(wanted, "ResourceQuota", "v1", "plan", {"spec": {"hard": hard}})
+
+
+def limits(wanted: Wanted) -> Object:
+    """Defaults for containers that say nothing (a quota refuses those otherwise), and the largest that one may be."""
+    container = {
+        "type": "Container",
+        "defaultRequest": {"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "64Mi"},
+        "default": {"cpu": "250m", "memory": "128Mi", "ephemeral-storage": "1Gi"},
+        "max": {
+            "cpu": cpu(max(cores_of(wanted.plan.cpu), SETUP_CPU)),
+            "memory": size(max(bytes_of(wanted.plan.memory), SETUP_MEMORY)),
+            "ephemeral-storage": "4Gi",
+        },
+    }
+    claim = {"type": "PersistentVolumeClaim", "min": {"storage": "100Mi"}, "max": {"storage": wanted.plan.storage}}
+    return made(wanted, "LimitRange", "v1", "plan", {"spec": {"limits": [container, claim]}})
+
+
+def policies(wanted: Wanted) -> Iterator[Object]:
+    """Nothing goes in or out but names, the ingress to what is exposed, the app's own parts, and the internet where it may."""
+    ground = wanted.ground
+    everything: Object = {}
+    both = ["Ingress", "Egress"]
+    yield _policy(wanted, "deny-all", {"podSelector": everything, "policyTypes": both})
+    names = {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
+        "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+    }
+    ports = [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]
+    yield _policy(
+        wanted, "names", {"podSelector": everything, "policyTypes": ["Egress"], "egress": [{"to": [names], "ports": ports}]}
+    )
+    entrance = {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": ground.ingress_namespace}},
+        "podSelector": {"matchLabels": dict(ground.ingress_labels)},
+    }
+    yield _policy(
+        wanted,
+        "from-ingress",
+        {
+            "podSelector": {"matchLabels": {EXPOSED: "http"}},
+            "policyTypes": ["Ingress"],
+            "ingress": [{"from": [entrance], "ports": [{"protocol": "TCP", "port": "http"}]}],
+        },
+    )
+    own = [{"podSelector": everything}]
+    yield _policy(
+        wanted,
+        "inside",
+        {"podSelector": everything, "policyTypes": both, "ingress": [{"from": own}], "egress": [{"to": own}]},
+    )
+    block = {"cidr": "0.0.0.0/0", "except": sorted({*PRIVATE, *ground.forbidden_networks})}
+    outside = [{"protocol": "TCP", "port": port} for port in OPEN_TCP]
+    outside += [{"protocol": "TCP", "port": 8000, "endPort": 9999}, {"protocol": "UDP", "port": 443}]
+    yield _policy(
+        wanted,
+        "internet",
+        {
+            "podSelector": {"matchLabels": {INTERNET: "yes"}},
+            "policyTypes": ["Egress"],
+            "egress": [{"to": [{"ipBlock": block}], "ports": outside}],
+        },
+    )
+
+
+def disruption(wanted: Wanted, component: str) -> Object:
+    """One pod at a time may be moved away; with `minAvailable: 1` a single one would block every drain of its node."""
+    spec = {
+        "maxUnavailable": 1,
+        "unhealthyPodEvictionPolicy": "AlwaysAllow",
+        "selector": {"matchLabels": {COMPONENT: component}},
+    }
+    return made(wanted, "PodDisruptionBudget", "policy/v1", component, {"spec": spec})
+
+
+def _policy(wanted: Wanted, name: str, spec: Object) -> Object:
+    return made(wanted, "NetworkPolicy", "networking.k8s.io/v1", name, {"spec": spec})

@@ -1,0 +1,44 @@
+"""Values that an instance needs and nobody chooses: drawn once, kept in the instance's namespace, never rendered anywhere else."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import string
+from collections.abc import Mapping
+
+import bcrypt
+
+from provisioner.catalogue import Template
+from provisioner.labels import Object, made
+from provisioner.wanted import Wanted
+from provisioner.workloads import SECRETS
+
+_LETTERS = string.ascii_letters + string.digits
+
+
+def draw(template: Template) -> dict[str, str]:
+    """New values by name; hashes belong to the values beside them."""
+    found: dict[str, str] = {}
+    for name, secret in template.secrets.items():
+        if secret.kind == "hex":
+            found[name] = secrets.token_hex(secret.length)[: secret.length]
+        elif secret.kind == "base64":
+            found[name] = base64.b64encode(secrets.token_bytes(secret.length)).decode()
+        elif secret.kind == "password":
+            found[name] = "".join(secrets.choice(_LETTERS) for _ in range(secret.length))
+    for name, secret in template.secrets.items():
+        if secret.of is not None:
+            found[name] = bcrypt.hashpw(found[secret.of].encode(), bcrypt.gensalt()).decode()
+    return found
+
+
+def sealed(wanted: Wanted, values: Mapping[str, str]) -> Object:
+    """The Secret that holds them. Immutable: a mistake of ours is then refused by the API instead of losing an encryption key."""
+    data = {name: base64.b64encode(text.encode()).decode() for name, text in values.items()}
+    return made(wanted, "Secret", "v1", SECRETS, {"type": "Opaque", "immutable": True, "data": data})
+
+
+def opened(found: Object) -> dict[str, str]:
+    """The values of such a Secret."""
+    return {name: base64.b64decode(text).decode() for name, text in (found.get("data") or {}).items()}

@@ -1,0 +1,141 @@
+"""A running program on a small demo, the people who call it, and a client without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import structlog
+from starlette.testclient import TestClient
+
+from app import container as composition
+from app.api.main import api
+from app.auth import tokens
+from app.config import Settings
+from app.container import Container
+from app.demo.load import load
+from app.jobs import registry
+from models.domain.access import MemberRole, Permission, StaffRole
+from models.domain.clock import FrozenClock
+from models.store import instances, members, organizations, staff
+from models.store import tokens as token_rows
+from models.store.session import Store
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+def a_token(
+    store: Store, user_id: str, scopes: frozenset[Permission] = frozenset(Permission), *, organization_id: str | None = None
+) -> str:
+    """The secret of a new token of that person."""
+    secret, digest, hint = tokens.fresh()
+    with store.transaction() as session:
+        session.add(
+            token_rows.ApiToken(
+                token_hash=digest,
+                hint=hint,
+                user_id=user_id,
+                organization_id=organization_id,
+                name="test",
+                scopes=" ".join(sorted(scopes)),
+                created_at=NOW,
+            )
+        )
+    return secret
+
+
+_count = iter(range(1_000_000))
+
+
+@dataclass(frozen=True)
+class Party:
+    """A person who calls."""
+
+    user_id: str
+    secret: str
+    organization_id: str = ""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.secret}"}
+
+
+@dataclass(frozen=True)
+class Program:
+    """The demo business, its client, an owner of the platform, and two customers."""
+
+    live: Container
+    client: TestClient
+    owner: Party
+    mine: Party
+    theirs: Party
+    """Owner of another organization, whose ids `mine` must never reach."""
+
+    def get(self, path: str, who: Party | None = None, **query: object):
+        return self.client.get(f"/v1{path}", params=query, headers=(who or self.owner).headers)
+
+    def send(self, method: str, path: str, who: Party | None = None, *, key: str = "", **body: object):
+        extra = {"Idempotency-Key": key} if key else {}
+        return self.client.request(method, f"/v1{path}", json=body, headers=(who or self.owner).headers | extra)
+
+    def person(self, role: StaffRole | None = None, *, organization_id: str = "", as_: MemberRole = MemberRole.VIEWER) -> Party:
+        """A new person with a token that may do all that they may."""
+        with self.live.store.transaction() as session:
+            user = members.add_user(session, email=f"person{next(_count)}@example.com", name="P", now=NOW)
+            if role is not None:
+                staff.appoint(session, user_id=user.id, role=role, now=NOW)
+            if organization_id:
+                members.join(session, user_id=user.id, organization_id=organization_id, role=as_, now=NOW)
+            user_id = user.id
+        return Party(user_id, a_token(self.live.store, user_id), organization_id)
+
+    def instance_of(self, who: Party) -> str:
+        with self.live.store.reading() as session:
+            return next(row.id for row in instances.everything(session) if row.organization_id == who.organization_id)
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """Three days of the demo, at a standing clock."""
+    # without a set-up structlog draws failures with all their variables, which takes half a minute each
+    structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
+    settings = Settings(data=tmp_path_factory.mktemp("data"), warehouse_memory="500MB")
+    clock = FrozenClock(NOW)
+    composition.prepare_directory(settings)
+    composition.open_store(settings, migrate=True).close()
+    live = composition.build_server(settings, clock)
+    load(live, days=3, raw_days=0.1)
+    assert live.inventory is not None
+    assert live.collector is not None
+    live.inventory.start()
+    live.owned_warehouse().rollup(NOW)
+    for _ in range(2):
+        clock.advance(timedelta(seconds=30))
+        live.collector.tick(clock.now())
+    composition.install(live)
+    registry.every()
+    try:
+        with live.store.transaction() as session:
+            owner = members.add_user(session, email="root@example.com", name="Root", now=NOW)
+            staff.appoint(session, user_id=owner.id, role=StaffRole.OWNER, now=NOW)
+            parties = {}
+            with_apps = {row.organization_id for row in instances.everything(session) if row.namespace}
+            homes = [row for row in organizations.everything(session) if row.id in with_apps]
+            for name, home in (("mine", homes[0]), ("theirs", homes[1])):
+                user = members.add_user(session, email=f"{name}@example.com", name=name.title(), now=NOW)
+                members.join(session, user_id=user.id, organization_id=home.id, role=MemberRole.OWNER, now=NOW)
+                parties[name] = (user.id, home.id)
+            owner_id = owner.id
+        yield Program(
+            live,
+            TestClient(api),
+            Party(owner_id, a_token(live.store, owner_id)),
+            *(Party(user_id, a_token(live.store, user_id), home) for user_id, home in parties.values()),
+        )
+    finally:
+        structlog.reset_defaults()
+        composition.install(None)
+        live.inventory.stop()
+        live.close()

@@ -1,0 +1,115 @@
+"""Every operation of the API with values of the demo in its path, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tests.api.conftest import NOW, Party, Program
+
+Operation = Mapping[str, Any]
+MOST_IN_EXAMPLE = 2
+
+
+def operations(schema: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, str], Operation]]:
+    """Name, (method, path) and description."""
+    for path, methods in schema["paths"].items():
+        for method, operation in methods.items():
+            yield operation["operationId"], (method.upper(), path.removeprefix("/v1")), operation
+
+
+def filled(program: Program, path: str, party: Party) -> str:
+    """The path with ids that belong to `party`."""
+    values = {
+        "/organizations/{id}": party.organization_id,
+        "/instances/{id}": program.instance_of(party) if "/instances/{id}" in path else "",
+        "/nodes/{name}": "node-1",
+        "/pods/{uid}": _pod(program) if "/pods/{uid}" in path else "",
+        "/members/{user_id}": party.user_id,
+        "/jobs/{name}": "rollup",
+        "/occurrences/{id}": _occurrence(program) if "/occurrences" in path else "",
+        "/mapping/{namespace}": "spare",
+        "/invitations/{id}": "inv_none",
+        "/me/tokens/{id}": "tok_none",
+    }
+    for part, value in values.items():
+        path = path.replace(part, part.partition("{")[0] + value)
+    assert "{" not in path
+    return path
+
+
+def _pod(program: Program) -> str:
+    return min(pod.uid for pod in program.live.cluster.snapshot().pods.values() if pod.ready and pod.labels)
+
+
+def _occurrence(program: Program) -> str:
+    made = program.send("POST", "/jobs/rollup/runs", key="an-occurrence-to-look-at").json()
+    return str(made["id"])
+
+
+BODIES: Mapping[str, Mapping[str, Any]] = {
+    "create_organization": {"name": "Kopi Senja", "country": "ID"},
+    "change_organization": {},
+    "change_instance": {"template": ""},
+    "change_member": {"role": "owner"},
+    "import_mapping": {"text": "namespace,organization,instance\nkube-system,apotek-melati,\n", "dry_run": True},
+    "query_warehouse": {"sql": "SELECT node, count(*) AS samples FROM node_1h GROUP BY node ORDER BY node"},
+}
+COOKIE_ONLY = frozenset({"list_my_tokens", "revoke_token"})
+"""A token is not shown tokens."""
+
+
+def answered(program: Program) -> dict[str, Any]:
+    """A real answer by operation, with lists cut short."""
+    from app.api.main import api
+
+    found: dict[str, Any] = {}
+    for name, (method, path), operation in operations(api.openapi()):
+        if "204" in operation["responses"]:
+            continue
+        if name in COOKIE_ONLY:
+            found[name] = _token(program, name)
+            continue
+        body = dict(BODIES.get(name, {}))
+        if name == "invite_member":
+            body = {"email": "ayu@example.com", "role": "developer"}
+        if name == "adopt_instance":
+            body = {"organization_id": program.mine.organization_id, "name": "shop", "namespace": "kube-system"}
+        if name == "assign_namespace":
+            row = program.get("/mapping", organization=program.mine.organization_id).json()["items"][0]
+            path = f"/mapping/{row['namespace']}"
+            body = {"organization_id": row["organization_id"]}
+        who = program.mine if name == "list_my_apps" else program.owner
+        made = program.send(
+            method, filled(program, path, program.mine), who, key=f"example-{name}" if method == "POST" else "", **body
+        )
+        assert made.status_code < 300, (name, made.text)
+        found[name] = made.text if "text/csv" in made.headers["content-type"] else short(made.json())
+    return found
+
+
+def _token(program: Program, name: str) -> Any:
+    token = {
+        "id": "tok_0123456789abcdef0123",
+        "name": "deploy script",
+        "hint": "moorage_Ab3d",
+        "user_id": program.mine.user_id,
+        "owner": "Mine",
+        "organization_id": program.mine.organization_id,
+        "scopes": ["own.instances.see"],
+        "created_at": NOW.isoformat(),
+        "expires_at": None,
+        "used_at": None,
+        "revoked_at": None,
+        "open": True,
+    }
+    return [token] if name == "list_my_tokens" else {**token, "revoked_at": NOW.isoformat(), "open": False}
+
+
+def short(value: Any) -> Any:
+    """An answer as an example: the first of every list."""
+    if isinstance(value, list):
+        return [short(one) for one in value[:MOST_IN_EXAMPLE]]
+    if isinstance(value, dict):
+        return {name: short(one) for name, one in value.items()}
+    return value

@@ -1,0 +1,29 @@
+"""Instances as orders would want them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from provisioner.catalogue import Plan, Template, load
+from provisioner.wanted import Ground, Wanted, check_parameters
+
+TEMPLATES = load()
+EVERY = [(template, plan) for template in TEMPLATES.values() for plan in template.plans]
+NAMES = [f"{template.id}-{plan.name}" for template, plan in EVERY]
+GROUND = Ground(apps_domain="apps.example", forbidden_networks=("203.0.113.11/32",))
+
+
+def an_instance(template: Template, plan: Plan | None = None, **facts: Any) -> Wanted:
+    given = facts.pop("parameters", {"image": "ghcr.io/kopi/shop:1.4"} if "image" in template.parameters else {})
+    known: dict[str, Any] = {
+        "instance_id": "ins_0123456789abcdef0123",
+        "organization_id": "org_0123456789abcdef0123",
+        "organization": "Kopi $(whoami) Senja",
+        "email": "sari@kopi.example",
+        "namespace": f"c-kopi-{template.id}",
+        "host": f"kopi.{template.id}.apps.example",
+        "ground": GROUND,
+    }
+    return Wanted(
+        template=template, plan=plan or template.plans[0], parameters=check_parameters(template, given), **(known | facts)
+    )

@@ -1,0 +1,3 @@
+from tests.stories import postgres, store
+
+__all__ = ["postgres", "store"]
