@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -96,28 +97,32 @@ def portal(store: Store, warehouse: Warehouse) -> Portal:
 
 
 def test_the_same_question_is_answered_once_for_all_readers(portal: Portal) -> None:
-    first, second, looks = undisturbed(portal, lambda: (portal.read(overview.state), portal.read(only_one_consumer)))
+    def ask() -> tuple[overview.Overview, overview.Overview, int]:
+        portal.keep, began = Keep(), portal.cluster.looks
+        return portal.read(overview.state), portal.read(only_one_consumer), portal.cluster.looks - began
+
+    first, second, looks = undisturbed(portal.store, ask)
     assert second.counts is first.counts
     assert looks == 1
 
 
-def undisturbed(portal: Portal, ask: Callable[[], tuple[T, T]]) -> tuple[T, T, int]:
-    """Two answers between which nobody committed, and the looks at the cluster they took.
+def undisturbed(store: Store, ask: Callable[[], T]) -> T:
+    """An answer during which nobody committed. `ask` begins anew each time it is called.
 
     The mark of PostgreSQL moves with every commit on the whole server, and other tests have databases of their own there.
     """
-    for _ in range(200):
-        portal.keep = Keep()
-        before, began = mark(portal), portal.cluster.looks
-        first, second = ask()
-        if mark(portal) == before:
-            return first, second, portal.cluster.looks - began
-    raise AssertionError("somebody committed between any two answers")
+    for _ in range(1000):
+        before = mark(store)
+        found = ask()
+        if mark(store) == before:
+            return found
+        time.sleep(0.005)
+    raise AssertionError("somebody committed during every answer")
 
 
-def mark(portal: Portal) -> Hashable:
-    with portal.store.reading() as session:
-        return portal.store.mark(session)
+def mark(store: Store) -> Hashable:
+    with store.reading() as session:
+        return store.mark(session)
 
 
 def only_one_consumer(ctx: Context) -> overview.Overview:
@@ -187,9 +192,13 @@ def test_a_stored_tick_shows_at_once(portal: Portal) -> None:
 
 
 def test_a_cluster_that_was_lost_shows_at_once_and_its_own_course_after_a_glance(portal: Portal) -> None:
-    portal.read(cluster.nodes)
-    portal.cluster.now = a_snapshot(nodes={"node-9": a_node("node-9")})
-    assert len(portal.read(cluster.nodes).rows) == 3
+    def rows_after_a_change() -> int:
+        portal.keep, portal.cluster.now = Keep(), a_snapshot()
+        portal.read(cluster.nodes)
+        portal.cluster.now = a_snapshot(nodes={"node-9": a_node("node-9")})
+        return len(portal.read(cluster.nodes).rows)
+
+    assert undisturbed(portal.store, rows_after_a_change) == 3
     portal.late = GLANCE
     assert [row.name for row in portal.read(cluster.nodes).rows] == ["node-9"]
     portal.cluster.now, portal.cluster.lost = a_snapshot(stale_since=NOW), 1
@@ -292,10 +301,10 @@ def test_a_kept_token_ends_with_its_right_its_owner_and_its_time(store: Store) -
         session.add(token)
         session.flush()
         token_id = token.id
-    found = tokens.resolve(store, secret, NOW, keep)
+    found, again = undisturbed(store, lambda: [tokens.resolve(store, secret, NOW, keep) for _ in range(2)])
     assert found is not None
     assert found.everywhere == {Permission.SEE_CLUSTER, Permission.SEE_JOBS}
-    assert tokens.resolve(store, secret, NOW, keep) is found
+    assert again is found
     assert tokens.resolve(store, secret, NOW + HOUR, keep) is None
 
     with store.transaction() as session:
@@ -327,12 +336,9 @@ def test_invented_tokens_take_no_room(store: Store) -> None:
 
 
 def test_every_commit_moves_the_mark(store: Store) -> None:
-    def mark() -> object:
-        with store.reading() as session:
-            return store.mark(session)
-
-    first = mark()
-    assert mark() == first
+    first, second = undisturbed(store, lambda: (mark(store), mark(store)))
+    assert first == second
+    first = mark(store)
     with store.transaction() as session:
         a_staff_member(session, StaffRole.SUPPORT)
-    assert mark() != first
+    assert mark(store) != first
