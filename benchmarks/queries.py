@@ -1,4 +1,4 @@
-"""Six questions of a dashboard, to the warehouse and to Prometheus, over the very same samples.
+"""Questions of a dashboard, to the warehouse and to Prometheus, over the very same samples.
 
     .venv/bin/python benchmarks/queries.py [--pods 2000] [--hours 24] [--step 60] [--rounds 7]
 
@@ -12,6 +12,7 @@ Debian's prometheus; some minutes and 3 GB of memory at the default size.
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import shutil
 import socket
@@ -120,6 +121,7 @@ class Prometheus:
         config = blocks.parent / "prometheus.yaml"
         config.write_text("global: {scrape_interval: 1m}\n")
         self.url = f"http://127.0.0.1:{port}"
+        self._line = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
         self._process = subprocess.Popen(
             [
                 "prometheus",
@@ -140,8 +142,10 @@ class Prometheus:
         raise SystemExit("Prometheus did not become ready")
 
     def ask(self, path: str, **parameters: Any) -> Any:
+        """On one connection that stays open, as a dashboard's does."""
         body = urllib.parse.urlencode(parameters).encode()
-        with urllib.request.urlopen(f"{self.url}/api/v1/{path}", data=body, timeout=120) as answer:
+        self._line.request("POST", f"/api/v1/{path}", body, {"Content-Type": "application/x-www-form-urlencoded"})
+        with self._line.getresponse() as answer:
             return json.load(answer)["data"]["result"]
 
     def cpu(self) -> float:
@@ -166,7 +170,16 @@ class Question:
     from_prometheus: Callable[[Any], dict[Any, float]]
 
 
-def questions(size: Size) -> list[Question]:
+BY_NAMES = (
+    "SELECT ts, memory_working_set_bytes FROM pod_sample "
+    "WHERE cluster = 'default' AND namespace = ? AND uid = ? AND ts > ? AND ts <= ? ORDER BY ts"
+)
+BY_NUMBER = "SELECT ts, memory_working_set_bytes FROM pod_reading WHERE pod_id = ? AND ts > ? AND ts <= ? ORDER BY ts"
+"""For who asks again and again about one pod and has looked its number up once."""
+
+
+def questions(size: Size, number: int) -> list[Question]:
+    """`number` is the `pod_id` of pod 7."""
     start, end = size.start, END
     pod, uid = "app-7", "00000000-0000-4000-8000-000000000007"
     last = end - timedelta(seconds=size.step)
@@ -225,23 +238,20 @@ def questions(size: Size) -> list[Question]:
             lambda f: keyed(f, "namespace"),
             lambda r: instant(r, "namespace"),
         ),
-        Question(
-            f"one pod, {size.hours} h, every sample",
-            "SELECT ts, memory_working_set_bytes FROM pod_sample "
-            "WHERE cluster = 'default' AND namespace = ? AND uid = ? AND ts > ? AND ts <= ? ORDER BY ts",
-            [f"tenant-{7 // PODS_A_NAMESPACE}", uid, start, end],
-            lambda p: p.ask("query", query=f'{MEMORY}{{pod="{pod}"}}[{size.hours}h]', time=end.timestamp()),
-            lambda f: keyed(f, "t"),
-            lambda r: ranged(r),
-        ),
-        Question(
-            "one pod, last hour, every sample",
-            "SELECT ts, memory_working_set_bytes FROM pod_sample "
-            "WHERE cluster = 'default' AND namespace = ? AND uid = ? AND ts > ? AND ts <= ? ORDER BY ts",
-            [f"tenant-{7 // PODS_A_NAMESPACE}", uid, end - timedelta(hours=1), end],
-            lambda p: p.ask("query", query=f'{MEMORY}{{pod="{pod}"}}[1h]', time=end.timestamp()),
-            lambda f: keyed(f, "t"),
-            lambda r: ranged(r),
+        *(
+            Question(
+                f"one pod, {hours} h, every sample{said}",
+                sql,
+                [*of, end - timedelta(hours=hours), end],
+                lambda p, hours=hours: p.ask("query", query=f'{MEMORY}{{pod="{pod}"}}[{hours}h]', time=end.timestamp()),
+                lambda f: keyed(f, "t"),
+                lambda r: ranged(r),
+            )
+            for hours in (size.hours, 1)
+            for said, sql, of in (
+                (", by its names", BY_NAMES, [f"tenant-{7 // PODS_A_NAMESPACE}", uid]),
+                (", by its number", BY_NUMBER, [number]),
+            )
         ),
     ]
 
@@ -323,7 +333,8 @@ def main() -> None:
 def compare(size: Size, wh: Warehouse, prometheus: Prometheus, rounds: int) -> None:
     print(f"\n| question over {size.pods:,} pods | warehouse ms | Prometheus ms | ratio | CPU ms | CPU ms | ratio | the answers |")
     print("|---|---:|---:|---:|---:|---:|---:|---|")
-    for question in questions(size):
+    number = wh.query("SELECT pod_id FROM pod WHERE pod = 'app-7'").item()
+    for question in questions(size, number):
         first = Cost()
         first.add(lambda: question.ask(prometheus))  # noqa: B023  called at once
         rows = wh.query(question.sql, question.params)

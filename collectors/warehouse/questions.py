@@ -55,18 +55,26 @@ def _bound(value: Any) -> Any:
     return [_bound(v) for v in value] if isinstance(value, list | tuple) else value
 
 
-def aware(frame: pl.DataFrame) -> pl.DataFrame:
-    """Times of an answer as aware UTC."""
-    # column by column: an expression costs more than the whole of a small answer
-    for at, (name, kind) in enumerate(frame.schema.items()):
-        if isinstance(kind, pl.Datetime) and kind != _AWARE:
-            times = frame.to_series(at).dt.cast_time_unit("us").dt
-            zoned = times.replace_time_zone("UTC") if kind.time_zone is None else times.convert_time_zone("UTC")
-            frame = frame.with_columns(zoned.alias(name))
+def timed(table: pa.Table) -> pl.DataFrame:
+    """An answer as a frame, its times aware UTC; of columns with one name the later ones get a number, as in `a`, `a_1`."""
+    # in Arrow a zone is another name for the same numbers; in polars it would cost more than the whole of a small answer
+    columns = [column.cast(_AWARE, safe=False) if pa.types.is_timestamp(column.type) else column for column in table.columns]
+    frame = pl.from_arrow(pa.Table.from_arrays(columns, names=_once(table.column_names)))
+    assert isinstance(frame, pl.DataFrame)  # noqa: S101  a table becomes a frame
     return frame
 
 
-_AWARE = pl.Datetime("us", "UTC")
+def _once(names: list[str]) -> list[str]:
+    if len(set(names)) == len(names):
+        return names
+    found: list[str] = []
+    for name in names:
+        free = (name if n == 0 else f"{name}_{n}" for n in range(len(names) + 1))
+        found.append(next(one for one in free if one not in found and (one == name or one not in names)))
+    return found
+
+
+_AWARE = pa.timestamp("us", "UTC")
 
 
 def encoded(sql: str, params: Params) -> bytes:
@@ -129,12 +137,10 @@ class Questions:
         checked(sql)
         with self._running(sql, bound(params)) as cursor:
             if not intervals.among(cursor):
-                return aware(cursor.pl())
+                return timed(cursor.to_arrow_table())
             batches = cursor.to_arrow_reader(BATCH)
             table = pa.Table.from_batches(map(intervals.batch, batches), intervals.schema(batches.schema))
-            frame = pl.from_arrow(table)
-            assert isinstance(frame, pl.DataFrame)  # noqa: S101  a table becomes a frame
-            return aware(frame)
+            return timed(table)
 
     @contextmanager
     def _running(self, sql: str, stored: Any, max_seconds: float | None = None) -> Iterator[duckdb.DuckDBPyConnection]:

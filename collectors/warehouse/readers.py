@@ -19,7 +19,7 @@ from collectors.warehouse import announcement, views
 from collectors.warehouse.connection import Connection
 from collectors.warehouse.errors import BadQuestion, Locked, shown
 from collectors.warehouse.migrate import applied, available, check
-from collectors.warehouse.questions import Questions, aware, encoded
+from collectors.warehouse.questions import Questions, encoded, timed
 from models.domain.errors import Misconfigured, PlatformError, Unavailable
 
 Params = Sequence[Any] | Mapping[str, Any] | None
@@ -95,9 +95,7 @@ class _Remote:
             raise _told(error) from error
         except (OSError, http.client.HTTPException, pa.ArrowInvalid) as error:
             raise Unreachable(f"The server at {self._address.url} does not answer: {error}. Look whether it still runs.") from error
-        frame = pl.from_arrow(table)
-        assert isinstance(frame, pl.DataFrame)  # noqa: S101  a table becomes a frame
-        return aware(frame)
+        return timed(table)
 
     def close(self) -> None:
         """Nothing is kept open."""

@@ -86,6 +86,15 @@ def _of_entity(entity: Entity, shared: bool) -> list[View]:
     metrics += tuple(_metric(c) for c in entity.gauges)
     columns = (CLUSTER, TICK, SOURCE, ts, *names, *metrics)
     body = ", ".join(f"s.{name}" for name, *_ in metrics)
+    readings = (CLUSTER, TICK, SOURCE, ts, names[-1], *metrics)
+    views.append(
+        View(
+            f"{entity.name}_reading",
+            f"The raw samples of {entity.name}_sample by number, without names: answers about one {entity.name} come soonest from here.",
+            f"SELECT {', '.join(name for name, *_ in readings)} FROM wh.{samples_table(entity)}",
+            readings,
+        )
+    )
     views.append(
         View(
             f"{entity.name}_sample",

@@ -6,7 +6,7 @@ import http.server
 import json
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -127,6 +127,31 @@ def test_intervals_are_answered_as_durations(wh: Warehouse, served: str, tmp_pat
     wh.announce(served)
     assert durations(warehouse.reader(str(tmp_path / "w.duckdb")).query(INTERVALS)) == EXPECTED
     assert wh.query(f"SELECT took FROM ({INTERVALS}) WHERE false").schema == {"took": pl.Duration("us")}
+
+
+ODD = (
+    "SELECT 1 AS a, 2 AS a, 3 AS a_1, TIMESTAMP '2026-11-20' AS at, TIMESTAMP_NS '2026-11-20 00:00:00.000000001' AS fine, "
+    "'2026-11-20 07:00:00+07'::TIMESTAMPTZ AS zoned, NULL::TIMESTAMP AS never"
+)
+
+
+@pytest.mark.loopback
+def test_names_that_occur_twice_and_times_of_every_kind(wh: Warehouse, served: str, tmp_path: Path) -> None:
+    wh.announce(served)
+    for ask in (wh.query, warehouse.reader(str(tmp_path / "w.duckdb")).query):
+        frame = ask(ODD)
+        assert frame.columns == ["a", "a_2", "a_1", "at", "fine", "zoned", "never"]
+        assert frame.row(0) == (1, 2, 3, *[datetime(2026, 11, 20, tzinfo=UTC)] * 3, None)
+        assert set(frame.dtypes[3:]) == {pl.Datetime("us", "UTC")}
+
+
+def test_readings_are_the_samples_by_number(wh: Warehouse) -> None:
+    wh.append(at(1), "prom", {"pod": pods(1)})
+    wh.append(at(2), "prom", {"pod": pods(2)})
+    rows = "SELECT cluster, tick, source, ts, pod_id, memory_working_set_bytes FROM {} ORDER BY pod_id, tick"
+    readings = wh.query(rows.format("pod_reading"))
+    assert readings.height == 10
+    assert readings.equals(wh.query(rows.format("pod_sample")))
 
 
 def test_intervals_inside_lists_are_a_wrong_question(wh: Warehouse) -> None:
