@@ -156,17 +156,23 @@ def test_counts_equal_kubectl(portal: Portal, looks: Looks, bed: Bed) -> None:
 
 
 def test_gauges_equal_promql_at_the_tick(portal: Portal, looks: Looks, bed: Bed) -> None:
-    pods = played(portal)
-    assert len(pods) >= 80
-    for at in {datetime.fromisoformat(pod["measured_at"]) for pod in pods}:
-        here = {(pod["namespace"], pod["name"]): pod for pod in pods if datetime.fromisoformat(pod["measured_at"]) == at}
-        memory = {(s["metric"]["namespace"], s["metric"]["pod"]): float(s["value"][1]) for s in bed.promql(MEMORY, at)}
-        assert {key: pod["memory_used"] for key, pod in here.items()} == {key: memory[key] for key in here}
-        # the last two samples up to that moment: what a rate is made of here too
-        grown = bed.promql(f"irate({CPU}[{4 * TICK}s])", at)
-        cpu = {(s["metric"]["namespace"], s["metric"]["pod"]): float(s["value"][1]) for s in grown}
-        assert {key: pod["cpu_used"] for key, pod in here.items()} == pytest.approx({key: cpu[key] for key in here}, rel=1e-6)
+    def equal() -> list[Any]:
+        """Memory equals at every tick; CPU at one that came in time, for a rate after a late one spans more than two scrapes."""
+        pods, in_time = played(portal), True
+        assert len(pods) >= 80
+        for at in {datetime.fromisoformat(pod["measured_at"]) for pod in pods}:
+            here = {(pod["namespace"], pod["name"]): pod for pod in pods if datetime.fromisoformat(pod["measured_at"]) == at}
+            memory = {(s["metric"]["namespace"], s["metric"]["pod"]): float(s["value"][1]) for s in bed.promql(MEMORY, at)}
+            assert {key: pod["memory_used"] for key, pod in here.items()} == {key: memory[key] for key in here}
+            # the last two samples up to that moment: what a rate is made of here too
+            grown = bed.promql(f"irate({CPU}[{4 * TICK}s])", at)
+            cpu = {(s["metric"]["namespace"], s["metric"]["pod"]): float(s["value"][1]) for s in grown}
+            in_time &= {key: pod["cpu_used"] for key, pod in here.items()} == pytest.approx(
+                {key: cpu[key] for key in here}, rel=1e-6
+            )
+        return pods if in_time else []
 
+    pods = until(equal, PATIENCE, "CPU of every pod equals irate of its last two scrapes")
     tick = datetime.fromisoformat(source(portal, "prometheus")["last_tick"])
     question = (
         "SELECT namespace, sum(memory_working_set_bytes) AS used, sum(memory_request_bytes) AS asked, sum(cpu_request_cores) AS cores "
