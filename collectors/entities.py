@@ -86,22 +86,49 @@ NODE = Entity(
     name="node",
     about="One machine of the cluster.",
     key=_columns(("node", "", "name of the node")),
-    facts=_columns(("started_at", "time", "boot of the node, from which its counters begin at zero")),
+    facts=_columns(
+        ("started_at", "time", "boot of the node, from which its counters begin at zero"),
+        ("roles", "", "roles it has in the cluster, comma separated; empty: none"),
+        ("taints", "", "taints as key=value:effect, comma separated; empty: none"),
+    ),
     counters=_columns(
         ("cpu_seconds_total", "s", "CPU time of all modes and cores"),
         ("cpu_idle_seconds_total", "s", "CPU time in modes idle and iowait"),
         ("cpu_steal_seconds_total", "s", "CPU time that the hypervisor kept"),
         ("network_receive_bytes_total", "B", "bytes received on physical interfaces"),
         ("network_transmit_bytes_total", "B", "bytes sent on physical interfaces"),
+        ("network_receive_drops_total", "1", "packets received and thrown away, on physical interfaces"),
+        ("network_transmit_drops_total", "1", "packets thrown away before they were sent, on physical interfaces"),
+        ("network_receive_errors_total", "1", "packets received damaged, on physical interfaces"),
+        ("network_transmit_errors_total", "1", "packets that could not be sent, on physical interfaces"),
         ("disk_io_seconds_total", "s", "time in which a disk was busy, over all disks"),
+        ("disk_io_weighted_seconds_total", "s", "time that requests waited for a disk, all together"),
         ("major_page_faults_total", "1", "page faults that needed the disk"),
         ("oom_kills_total", "1", "processes that the kernel killed for memory"),
+        ("evictions_total", "1", "pods that the kubelet put out for want of something, since it started"),
+        ("pleg_relists_total", "1", "times that the kubelet listed its containers"),
+        ("pleg_relists_over_1s_total", "1", "of these that took longer than 1 s; more than a hundredth: their p99 is above 1 s"),
+        ("pleg_relists_over_10s_total", "1", "of these that took longer than 10 s; more than a hundredth: their p99 is above 10 s"),
+        ("cpu_pressure_seconds_total", "s", "time in which something waited for a CPU (PSI some)"),
+        ("memory_pressure_seconds_total", "s", "time in which something waited for memory (PSI some)"),
+        ("memory_stall_seconds_total", "s", "time in which everything waited for memory (PSI full)"),
+        ("io_pressure_seconds_total", "s", "time in which something waited for a disk (PSI some)"),
+        ("io_stall_seconds_total", "s", "time in which everything waited for a disk (PSI full)"),
     ),
     gauges=_columns(
         ("memory_total_bytes", "B", "memory of the machine"),
         ("memory_available_bytes", "B", "memory that could be given to processes"),
         ("filesystem_size_bytes", "B", "size of the root file system"),
         ("filesystem_available_bytes", "B", "free space of the root file system"),
+        ("filesystem_fullest_share", "1", "used share of the fullest file system; view `filesystem` has each"),
+        ("inodes_fullest_share", "1", "used share of the inodes where the largest part of them is used"),
+        ("filesystems_read_only", "1", "file systems that take no writes"),
+        ("conntrack_entries", "1", "connections that the kernel keeps track of"),
+        ("conntrack_limit", "1", "connections that it can keep track of; beyond it new ones are refused"),
+        ("clock_offset_seconds", "s", "distance of its clock from the time servers', without sign"),
+        ("clock_synced", "0/1", "whether its clock follows a time server"),
+        ("running_pods", "1", "pods that the kubelet runs"),
+        ("kubelet_certificate_seconds", "s", "time until the kubelet's client certificate ends"),
         ("load1", "1", "load average of one minute"),
         ("cpu_capacity_cores", "cores", "CPU the kubelet announces"),
         ("cpu_allocatable_cores", "cores", "CPU that pods may ask for"),
@@ -120,8 +147,29 @@ NODE = Entity(
             "cpu_steal_seconds_total",
             "network_receive_bytes_total",
             "network_transmit_bytes_total",
+            "network_receive_drops_total",
+            "network_transmit_drops_total",
+            "network_receive_errors_total",
+            "network_transmit_errors_total",
             "disk_io_seconds_total",
+            "disk_io_weighted_seconds_total",
+            "evictions_total",
         )
+    ),
+)
+
+FILESYSTEM = Entity(
+    name="filesystem",
+    about="One file system of a node's own; those of pods and of the kernel are left out, and a disk that is mounted twice is one.",
+    key=_columns(("node", "", "name of the node"), ("mountpoint", "", "where it is mounted, the shortest path of several")),
+    facts=_columns(("device", "", "device it is on"), ("fstype", "", "kind of file system")),
+    counters=(),
+    gauges=_columns(
+        ("size_bytes", "B", "its size"),
+        ("available_bytes", "B", "space that is free for everybody"),
+        ("inodes", "1", "inodes in all; unknown where the file system makes them as needed"),
+        ("inodes_free", "1", "inodes that are free"),
+        ("read_only", "0/1", "whether it takes no writes"),
     ),
 )
 
@@ -177,7 +225,7 @@ INGRESS = Entity(
     ),
 )
 
-ENTITIES: Mapping[str, Entity] = {e.name: e for e in (POD, NODE, VOLUME, INGRESS)}
+ENTITIES: Mapping[str, Entity] = {e.name: e for e in (POD, NODE, FILESYSTEM, VOLUME, INGRESS)}
 
 
 # Records are written by the same unit (cluster, tick, source) but are single facts: no counters, no windows.

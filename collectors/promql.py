@@ -54,7 +54,10 @@ class Shape(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """One question. `entity` is what it tells about; `unit` is that of its values."""
+    """One question. `entity` is what it tells about; `unit` is that of its values.
+
+    `metric` may be several names as `a|b`: one question asks for all of them, and the label `__name__` says which a series is.
+    """
 
     name: str
     metric: str
@@ -72,8 +75,9 @@ class Expression:
 
     def query(self, jobs: Jobs, seconds: int) -> str:
         """The PromQL for a window of so many seconds ending at the query's time."""
-        matchers = ",".join(part for part in (jobs.matchers(self.exporter), self.where) if part)
-        selector = f"{self.metric}{{{matchers}}}"
+        several = f'__name__=~"{self.metric}"' if "|" in self.metric else ""
+        matchers = ",".join(part for part in (several, jobs.matchers(self.exporter), self.where) if part)
+        selector = f"{'' if several else self.metric}{{{matchers}}}"
         if self.shape is Shape.LAST:
             last = f"last_over_time({selector}[{max(seconds + self.before, FACTS_SECONDS)}s]){self.keep}"
             return f"count by ({self.by}) ({last})" if self.by else last
@@ -91,6 +95,50 @@ _CONTAINER = 'container!="POD",metrics_path!="/metrics/resource"'
 _SANDBOX = 'pod!="",interface!="lo",metrics_path!="/metrics/resource"'
 _VIRTUAL = "lo|veth.*|cni.*|flannel.*|docker.*|br-.*|cali.*|tunl.*|cilium.*|lxc.*|vxlan.*|kube-.*|virbr.*|nodelocaldns|dummy.*"
 _STACKED = "dm-.*|md.*|z?ram.*|loop.*|sr.*|fd.*"
+
+
+_NETWORK = "|".join(f"node_network_{way}_{what}_total" for way in ("receive", "transmit") for what in ("bytes", "drop", "errs"))
+_MACHINE = "|".join(
+    (
+        "node_vmstat_pgmajfault",
+        "node_vmstat_oom_kill",
+        "node_memory_MemTotal_bytes",
+        "node_memory_MemAvailable_bytes",
+        "node_load1",
+        "node_nf_conntrack_entries",
+        "node_nf_conntrack_entries_limit",
+        "node_timex_offset_seconds",
+        "node_timex_sync_status",
+        "node_pressure_cpu_waiting_seconds_total",
+        "node_pressure_memory_waiting_seconds_total",
+        "node_pressure_memory_stalled_seconds_total",
+        "node_pressure_io_waiting_seconds_total",
+        "node_pressure_io_stalled_seconds_total",
+    )
+)
+_FILESYSTEM = "|".join(
+    (
+        "node_filesystem_size_bytes",
+        "node_filesystem_avail_bytes",
+        "node_filesystem_files",
+        "node_filesystem_files_free",
+        "node_filesystem_readonly",
+    )
+)
+# memory, images that are full by nature, and what the kernel shows as files
+_UNREAL = "tmpfs|ramfs|rootfs|devtmpfs|squashfs|erofs|iso9660|udf|proc|sysfs|cgroup2?|nsfs|fuse.*|9p"
+# pods' volumes and containers' layers, which are counted elsewhere or lie on a disk that is listed already
+_BORROWED = "/(dev|proc|sys|run|snap)(/.*)?|.*/(kubelet|docker|containerd|containers|k3s)/.+"
+_KUBELET = "|".join(
+    (
+        "kubelet_running_pods",
+        "kubelet_evictions",
+        "kubelet_certificate_manager_client_ttl_seconds",
+        "kubelet_pleg_relist_duration_seconds_bucket",
+    )
+)
+# of the histogram's buckets; what is no histogram has an empty label
+_RELISTS = r"|1|1\\.0|10|10\\.0|\\+Inf"
 
 
 def _cadvisor(name: str, metric: str, unit: str, where: str = _CONTAINER) -> Expression:
@@ -156,18 +204,13 @@ _ALL = (
     _state("limits", "kube_pod_container_resource_limits", "cores or B", "pod", 'resource=~"cpu|memory"'),
     # nodes
     _machine("node_cpu", "node_cpu_seconds_total", "s"),
-    _machine("node_received", "node_network_receive_bytes_total", "B", f'device!~"{_VIRTUAL}"'),
-    _machine("node_sent", "node_network_transmit_bytes_total", "B", f'device!~"{_VIRTUAL}"'),
-    _machine("node_disk_busy", "node_disk_io_time_seconds_total", "s", f'device!~"{_STACKED}"'),
-    _machine("node_page_faults", "node_vmstat_pgmajfault", "1"),
-    _machine("node_oom_kills", "node_vmstat_oom_kill", "1"),
-    _machine("node_memory_total", "node_memory_MemTotal_bytes", "B"),
-    _machine("node_memory_available", "node_memory_MemAvailable_bytes", "B"),
-    _machine("node_disk_size", "node_filesystem_size_bytes", "B", 'mountpoint="/"'),
-    _machine("node_disk_available", "node_filesystem_avail_bytes", "B", 'mountpoint="/"'),
-    _machine("node_load", "node_load1", "1"),
+    _machine("node_network", _NETWORK, "B or 1", f'device!~"{_VIRTUAL}"'),
+    _machine("node_disk", "node_disk_io_time_seconds_total|node_disk_io_time_weighted_seconds_total", "s", f'device!~"{_STACKED}"'),
+    _machine("node_machine", _MACHINE, "B, s, 1 or 0/1"),
+    _machine("node_filesystem", _FILESYSTEM, "B, 1 or 0/1", f'fstype!~"{_UNREAL}",mountpoint!~"{_BORROWED}"'),
     _machine("node_boot", "node_boot_time_seconds", "unix time", shape=Shape.LAST),
-    _state("node_info", "kube_node_info", "1", "node", shape=Shape.LAST),
+    Expression("node_kubelet", _KUBELET, Exporter.KUBELET, "1 or s", "node", f'le=~"{_RELISTS}"'),
+    _state("node_facts", "kube_node_info|kube_node_role|kube_node_spec_taint", "1", "node", shape=Shape.LAST),
     _state("node_capacity", "kube_node_status_capacity", "cores", "node", 'resource="cpu"'),
     _state("node_allocatable", "kube_node_status_allocatable", "cores, B or 1", "node", 'resource=~"cpu|memory|pods"'),
     _state(

@@ -36,7 +36,9 @@ DAY = timedelta(days=1)
 WINDOWS_AT_ONCE = timedelta(days=38)
 RAW_AT_ONCE = timedelta(days=3)
 """Bounds the memory: two of these are there at a time, one that is computed and one that is stored."""
-SLOW = ("volume", "ingress")
+HOURLY = ("volume", "filesystem")
+"""These fill over weeks: before the raw time one window an hour tells it all."""
+SLOW = (*HOURLY, "ingress")
 """Of these only the last day is kept tick by tick, their windows for the whole time: the load would take twice as long."""
 UNROLLED = timedelta(hours=3)
 SPARSE = timedelta(minutes=10)
@@ -127,8 +129,7 @@ class Past:
 
     def _windows(self, a: datetime, b: datetime) -> Mapping[str, Blocks]:
         ends = _grid(a, b, FIVE)
-        # a volume fills over weeks: before the raw time one window an hour tells it all
-        each = {name: ends[11::12] if name == "volume" and b <= self.raw else ends for name in ENTITIES}
+        each = {name: ends[11::12] if name in HOURLY and b <= self.raw else ends for name in ENTITIES}
         return {name: entity_blocks(name, self.world.windows(name, at)) for name, at in each.items()}
 
     def _samples(self, a: datetime, b: datetime, whole: bool) -> Made:

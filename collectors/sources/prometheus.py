@@ -124,6 +124,7 @@ class PrometheusSource:
         rows = {
             "pod": of_pods.rows,
             "node": of_nodes.rows,
+            "filesystem": of_nodes.filesystems,
             "volume": volumes.volume_rows(tables),
             "ingress": ingress.ingress_rows(tables, *(backends() if backends else ((), ()))),
         }
@@ -135,12 +136,14 @@ class PrometheusSource:
             *findings.of_pods(
                 rows["pod"], of_pods.unknown, of_pods.unlabelled, of_pods.host_network, seen if len(run) == 1 else None
             ),
-            *findings.of_nodes(rows["node"], of_nodes.unknown),
+            *findings.of_nodes(rows["node"], of_nodes.unknown, self._jobs),
             *findings.of_volumes(rows["volume"]),
             *findings.of_ingress(rows["ingress"]),
         ]
         # an entity that no exporter tells of is absent; one that is told to be empty has an empty frame
         silent = set()
+        if rows["filesystem"].is_empty():
+            silent.add("filesystem")  # a machine without any file system of its own does not exist
         if rows["volume"].is_empty() and tables["pod_info"].is_empty():
             silent.add("volume")
         if rows["ingress"].is_empty() and not pulse.scrapes(Exporter.TRAEFIK, self._jobs):

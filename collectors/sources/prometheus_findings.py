@@ -10,6 +10,7 @@ import polars as pl
 
 from collectors.promql import Exporter, Jobs
 from collectors.sources.port import NOT_SAMPLED, Finding, Severity, Window
+from collectors.sources.prometheus_samples import METRIC
 from models.domain.cluster import Phase, Snapshot
 
 COVERAGE = 0.9
@@ -23,6 +24,21 @@ _MAIN: Mapping[Exporter, tuple[str, Severity, str]] = {
     Exporter.NODE_EXPORTER: ("node_cpu", Severity.WARNING, "what nodes use is not known"),
     Exporter.TRAEFIK: ("ingress_requests", Severity.INFO, "traffic through the ingress is not known and egress cannot be billed"),
 }
+CERTIFICATE = "kubelet_certificate_manager_client_ttl_seconds"
+_TOLD: Mapping[str, str] = {
+    "filesystem_fullest_share": "file systems",
+    "inodes_fullest_share": "inodes",
+    "filesystems_read_only": "read-only file systems",
+    "network_receive_drops_total": "dropped packets",
+    "network_receive_errors_total": "network errors",
+    "disk_io_seconds_total": "disks",
+    "major_page_faults_total": "page faults",
+    "oom_kills_total": "kills for memory",
+    "conntrack_limit": "tracked connections",
+    "clock_synced": "the clock",
+    "cpu_pressure_seconds_total": "pressure stalls (PSI)",
+}
+"""What is said of a column of a node that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +109,7 @@ def of_exporters(tables: Mapping[str, pl.DataFrame], jobs: Jobs, pulse: Pulse, w
 
 def of_numbers(tables: Mapping[str, pl.DataFrame]) -> Iterator[Finding]:
     """Values that were left out, since what is NaN or infinite is no measurement."""
-    lost = {name: table["value"].null_count() for name, table in tables.items() if table["value"].null_count()}
+    lost = {name: n for name, table in tables.items() if (n := table["value"].null_count() - _endless(table))}
     if not lost:
         return
     count, asked = sum(lost.values()), sum(table.height for table in tables.values())
@@ -104,6 +120,13 @@ def of_numbers(tables: Mapping[str, pl.DataFrame]) -> Iterator[Finding]:
         f"{count:,} of {asked:,} values of Prometheus are no numbers (NaN or infinite), of {shown}; they count as not known. "
         "Look for what writes them: a recording rule that divides by zero, or a proxy that rewrites answers.",
     )
+
+
+def _endless(table: pl.DataFrame) -> int:
+    """Values that may be infinite: a kubelet without a client certificate has all the time of the world."""
+    if METRIC not in table.columns:
+        return 0
+    return table.filter(pl.col("value").is_null() & (pl.col(METRIC) == CERTIFICATE)).height
 
 
 def of_pods(rows: pl.DataFrame, unknown: int, unlabelled: int, host_network: int, seen: Snapshot | None) -> Iterator[Finding]:
@@ -157,7 +180,7 @@ def _coverage(rows: pl.DataFrame, seen: Snapshot) -> Iterator[Finding]:
         )
 
 
-def of_nodes(rows: pl.DataFrame, unknown: tuple[str, ...]) -> Iterator[Finding]:
+def of_nodes(rows: pl.DataFrame, unknown: tuple[str, ...], jobs: Jobs) -> Iterator[Finding]:
     if unknown:
         shown = ", ".join(unknown[:5])
         yield Finding(
@@ -169,6 +192,29 @@ def of_nodes(rows: pl.DataFrame, unknown: tuple[str, ...]) -> Iterator[Finding]:
     without = rows.filter(pl.col("cpu_seconds_total").is_null())["node"].unique().sort().to_list()
     if without and len(without) < rows["node"].n_unique():
         yield Finding("nodes_unmeasured", Severity.WARNING, f"No node-exporter answers on {', '.join(without[:5])}.")
+    yield from _untold(rows.filter(pl.col("cpu_seconds_total").is_not_null()))
+    if not rows.is_empty() and rows["running_pods"].null_count() == rows.height:
+        yield Finding(
+            "missing_kubelet",
+            Severity.INFO,
+            f"No series of the kubelets themselves (job {jobs.of(Exporter.KUBELET) or 'any'}), so running pods, evictions, slow "
+            "relists and certificates of nodes are not known. Scrape their /metrics, or set job_kubelet to the job it has.",
+        )
+
+
+def _untold(measured: pl.DataFrame) -> Iterator[Finding]:
+    """What node-exporter could say of a machine and does not: a collector is off, or the kernel does not count it."""
+    last = measured.sort("tick").unique("node", keep="last")
+    unknown = {words: last[name].null_count() for name, words in _TOLD.items() if last[name].null_count()}
+    if unknown:
+        everywhere = [words for words, count in unknown.items() if count == last.height]
+        partly = [f"{words} (of {last.height - count} of {last.height})" for words, count in unknown.items() if count < last.height]
+        yield Finding(
+            "node_metrics_missing",
+            Severity.INFO,
+            f"node-exporter does not tell of {', '.join([*everywhere, *partly])}: they count as not known. "
+            "Switch on its collectors where the kernel counts them.",
+        )
 
 
 def of_volumes(rows: pl.DataFrame) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,6 +11,11 @@ import polars as pl
 from collectors.frames import TIME
 from collectors.sources.port import Window
 from collectors.sources.prometheus_connection import Series
+
+METRIC = "__name__"
+"""Label that says which metric a series is, where a question asks for several."""
+LABEL_VALUE = "label_value"
+"""Column of the label that is called `value` itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +87,19 @@ def column(table: pl.DataFrame, name: str, keys: Sequence[str]) -> pl.DataFrame:
     return table.select(*keys, "tick", pl.col("value").alias(name))
 
 
+def wide(table: pl.DataFrame, keys: Sequence[str], label: str, columns: Mapping[str, str]) -> pl.DataFrame:
+    """One row per `keys` and window, with its newest time; in each of `columns` the value of the series whose `label` it names."""
+    each = (pl.col("value").filter(pl.col(label) == value).first().alias(name) for name, value in columns.items())
+    return table.group_by(*keys, "tick").agg(pl.col("ts").max(), *each)
+
+
 def moments(table: pl.DataFrame, name: str) -> pl.DataFrame:
     """`value`, seconds since 1970, as a time under another name."""
     return table.with_columns(_time((pl.col("value") * 1000).round().cast(pl.Int64)).alias(name)).drop("value")
 
 
 def _label(found: Sequence[Series], name: str) -> pl.Series:
-    return pl.Series(name, [s["metric"].get(name, "") for s in found], dtype=pl.String)
+    return pl.Series(LABEL_VALUE if name == "value" else name, [s["metric"].get(name, "") for s in found], dtype=pl.String)
 
 
 def _numbers(texts: Iterable[str]) -> pl.Series:

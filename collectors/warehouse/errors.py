@@ -31,6 +31,12 @@ class Newer(Misconfigured):
     code = "warehouse_newer"
 
 
+class Older(Misconfigured):
+    """Written by an older program, and opened for reading only."""
+
+    code = "warehouse_older"
+
+
 class Edited(Misconfigured):
     """A migration was changed after it had run."""
 

@@ -74,9 +74,9 @@ def statements(sql: str) -> list[str]:
 def _apply(link: Connection, name: str, sql: str, now: datetime, con: duckdb.DuckDBPyConnection) -> None:
     for statement in statements(sql):
         con.execute(statement)
-    if link.lake and name.startswith("0001"):
+    if link.lake:
         for table in tables().values():
-            if table.partitioned:
+            if table.partitioned and f"CREATE TABLE wh.{table.name} (" in sql:
                 con.execute(f"ALTER TABLE wh.{table.name} SET SORTED BY ({', '.join(f'{c} ASC' for c in table.order)})")
                 day = f"year({table.day}), month({table.day}), day({table.day})"
                 con.execute(f"ALTER TABLE wh.{table.name} SET PARTITIONED BY ({day})")

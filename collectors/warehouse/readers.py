@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from collectors.warehouse import announcement, views
 from collectors.warehouse.connection import Connection
-from collectors.warehouse.errors import BadQuestion, Locked, shown
+from collectors.warehouse.errors import BadQuestion, Locked, Older, shown
 from collectors.warehouse.migrate import applied, available, check
 from collectors.warehouse.questions import Questions, encoded, timed
 from models.domain.errors import Misconfigured, PlatformError, Unavailable
@@ -60,7 +60,13 @@ class _Direct:
         self._link = Connection(uri, memory="1GB", read_only=True)
         try:
             cursor = self._link.cursor()
-            check(applied(cursor), available(), uri)
+            done, known = applied(cursor), available()
+            check(done, known, uri)
+            if known.keys() - done.keys():
+                raise Older(
+                    f"The warehouse {shown(uri)} was written by an older program. Run `moorage migrate`, or start the server once: "
+                    "it is brought up to this one, and nothing is lost."
+                )
             views.create(cursor, shared=self._link.postgres)
             cursor.close()
             self._link.seal()

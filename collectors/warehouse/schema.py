@@ -1,7 +1,7 @@
 """Tables of the warehouse, made from the entities, records and dimensions; `python -m collectors.warehouse.schema` prints the DDL.
 
-The printed DDL is what migration 0001 holds. A released migration is never edited: a new metric becomes `ADD COLUMN` in a new file,
-and a test compares the migrated tables with this module.
+The printed DDL is what all migrations make together, but for the order of columns. A released migration is never edited: a new metric
+becomes `ADD COLUMN` in a new file, and a test compares the migrated tables with this module.
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.world import machines, meters, traffic
+from models.world import filesystems, machines, meters, traffic
 from models.world.chance import Floats
-from models.world.sampling import Part, alive, pod_facts, service_facts, volume_facts
+from models.world.sampling import Part, alive, filesystem_facts, pod_facts, service_facts, volume_facts
 from models.world.table import Table, table
 from models.world.traffic import volume
 
@@ -31,6 +31,8 @@ def windows(world: World, entity: str, ends: Floats) -> Table:
             return table(_pods(world, x), _names((*meters.COUNTERS, "restarts_total"), meters.GAUGES))
         case "node":
             return table(_nodes(world, x), _names(machines.COUNTERS, machines.GAUGES))
+        case "filesystem":
+            return table(_filesystems(world, x), _names((), filesystems.GAUGES))
         case "volume":
             return table(_volumes(world, x), _names((), traffic.VOLUME_GAUGES))
         case "ingress":
@@ -124,7 +126,26 @@ def _nodes(world: World, x: Floats) -> list[Part]:
         columns |= {f"{name}_inc": values for name, values in zip(machines.COUNTERS, increase, strict=True)}
         noise = world.noise(machine.name, -math.inf, math.inf)
         points = [gauge.gauges(x + offset, pods, noise) for offset in _INSIDE]
-        found.append(({"node": machine.name}, columns | _levels(points, machines.GAUGES)))
+        found.append((machines.facts(machine), columns | _levels(points, machines.GAUGES)))
+    return found
+
+
+def _filesystems(world: World, x: Floats) -> list[Part]:
+    found: list[Part] = []
+    for machine in world.timeline.machines.values():
+        gauge = world.gauge(machine)
+        edges = np.stack((x - SECONDS, x))
+        there = np.zeros(len(x))
+        for boot in machine.boots:
+            first, last = np.clip(edges, boot.start, math.inf if boot.end is None else boot.end)
+            there += last - first
+        here, there = x[there > 0], there[there > 0]
+        if not len(here):
+            continue
+        for disk in filesystems.DISKS:
+            points = [gauge.filesystem(disk, here + offset) for offset in _INSIDE]
+            columns = _row(world, here, there, np.full(len(here), SECONDS)) | _levels(points, filesystems.GAUGES)
+            found.append((filesystem_facts(machine, disk), columns))
     return found
 
 

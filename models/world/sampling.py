@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from models.world import chance, machines, meters, traffic, view
+from models.world import chance, filesystems, machines, meters, traffic, view
 from models.world.apps import LOCAL
 from models.world.chance import Floats
+from models.world.filesystems import Disk
 from models.world.table import Facts, Table, table
-from models.world.timeline import Binding, Incarnation
+from models.world.timeline import Binding, Incarnation, Machine
 from models.world.traffic import Service
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ def sample(world: World, entity: str, ends: Floats, seconds: float) -> Table:
             return table(_pods(world, grid), ("tick", "ts", *meters.COUNTERS, "restarts_total", *meters.GAUGES))
         case "node":
             return table(_nodes(world, grid), ("tick", "ts", "started_at", *machines.COUNTERS, *machines.GAUGES))
+        case "filesystem":
+            return table(_filesystems(world, grid), ("tick", "ts", *filesystems.GAUGES))
         case "volume":
             return table(_volumes(world, grid), ("tick", "ts", *traffic.VOLUME_GAUGES))
         case "ingress":
@@ -118,7 +121,26 @@ def _nodes(world: World, grid: _Grid) -> list[Part]:
             noise = world.noise(machine.name, -math.inf, math.inf)
             columns = world.gauge(machine).read(x, pods, noise)
             columns["started_at"] = columns["started_at"] + world.origin
-            found.append(({"node": machine.name}, _stamped(world, ticks, x, columns)))
+            found.append((machines.facts(machine), _stamped(world, ticks, x, columns)))
+    return found
+
+
+def filesystem_facts(machine: Machine, disk: Disk) -> Facts:
+    return {"node": machine.name, "mountpoint": disk.mountpoint, "device": disk.device, "fstype": disk.fstype}
+
+
+def _filesystems(world: World, grid: _Grid) -> list[Part]:
+    found: list[Part] = []
+    for machine in world.timeline.machines.values():
+        gauge = world.gauge(machine)
+        ticks, x = grid.scrapes(machine.name, machine.created, math.inf)
+        powered = gauge.powered(x)
+        ticks, x = ticks[powered], x[powered]
+        if len(x):
+            found += [
+                (filesystem_facts(machine, disk), _stamped(world, ticks, x, gauge.filesystem(disk, x)))
+                for disk in filesystems.DISKS
+            ]
     return found
 
 

@@ -15,8 +15,9 @@ from typing import Any
 
 Series = dict[str, Any]
 _QUERY = re.compile(
-    r"(?P<by>count by \([\w,]+\) \()?(?P<last>last_over_time\()?(?P<metric>\w+)\{(?P<where>[^}]*)\}\[(?P<seconds>\d+)s\]"
+    r"(?P<by>count by \([\w,]+\) \()?(?P<last>last_over_time\()?(?P<metric>\w*)\{(?P<where>[^}]*)\}\[(?P<seconds>\d+)s\]"
 )
+_SEVERAL = re.compile(r'__name__=~"([\w|]+)"')
 _CPU, _MEMORY = "container_cpu_usage_seconds_total", "container_memory_working_set_bytes"
 
 
@@ -117,14 +118,21 @@ class Cluster:
         metric, seconds = found["metric"], int(found["seconds"])
         if found["by"]:
             return self.containers(metric, at, seconds)
-        series: list[Series] = list(self.extra[metric](at)) if metric in self.extra else []
+        several = _SEVERAL.search(found["where"])
+        names = several[1].split("|") if several and not metric else [metric]
+        return [one for name in names for one in self.named(name, at, seconds, bool(found["last"]))]
+
+    def named(self, metric: str, at: float, seconds: int, last: bool) -> list[Series]:
+        """All series of one metric."""
+        more = self.extra[metric](at) if metric in self.extra else []
+        series: list[Series] = [{**one, "metric": {"__name__": metric, **one["metric"]}} for one in more]
         if metric in self.skip:
             return series
         first = int((at - seconds) // self.scrape + 1) * self.scrape
         times = [t for t in range(first, int(at) + 1, self.scrape) if not self.silent[0] < t <= self.silent[1]]
         for labels, value in self.points(metric) if times else ():
             named = {"__name__": metric, **labels}
-            if found["last"]:
+            if last:
                 series.append({"metric": named, "value": [at, repr(float(value(times[-1])))]})
             else:
                 series.append({"metric": named, "values": [[t, repr(float(value(t)))] for t in times]})

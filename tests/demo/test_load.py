@@ -117,6 +117,7 @@ def test_windows_of_the_history_are_what_a_collector_would_have_made(loaded: Con
     for view, key, counter, gauge in (
         ("pod_5m", ["uid", "container"], "cpu_usage_seconds_total_inc", "memory_working_set_bytes_avg"),
         ("node_5m", ["node"], "cpu_idle_seconds_total_inc", "memory_available_bytes_avg"),
+        ("node_5m", ["node"], "io_pressure_seconds_total_inc", "filesystem_fullest_share_avg"),
         ("ingress_5m", ["service", "instance"], "sent_bytes_total_inc", None),
     ):
         columns = ["t", *key, "n", counter, *([gauge] if gauge else [])]
@@ -147,7 +148,17 @@ def test_loading_a_time_at_once_is_appending_its_ticks(tmp_path: Path) -> None:
         two.append(window.end, "simulated", reading.frames)
     for wh in (one, two):
         wh.rollup(upto - 2 * TICK)
-    for view in ("pod_sample", "node_sample", "volume_sample", "ingress_sample", "pod_5m", "node_5m", "pod_1h", "ingress_1h"):
+    views = (
+        "pod_sample",
+        "node_sample",
+        "filesystem_sample",
+        "volume_sample",
+        "ingress_sample",
+        "pod_5m",
+        "node_5m",
+        "filesystem_5m",
+    )
+    for view in (*views, "pod_1h", "ingress_1h"):
         first, second = (wh.query(f"SELECT * FROM {view} ORDER BY ALL") for wh in (one, two))
         assert first.height > 0
         assert_frame_equal(first, second, rel_tol=1e-9)

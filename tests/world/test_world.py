@@ -19,7 +19,7 @@ from models.world.table import Table
 from models.world.world import World
 from tests.world.conftest import NOW
 
-ENTITIES = ("pod", "node", "volume", "ingress")
+ENTITIES = ("pod", "node", "filesystem", "volume", "ingress")
 MINUTE = timedelta(minutes=1)
 
 
@@ -107,7 +107,8 @@ COUNTERS = {
     ),
     "node": (
         "cpu_seconds_total", "cpu_idle_seconds_total", "cpu_steal_seconds_total", "network_receive_bytes_total",
-        "network_transmit_bytes_total", "disk_io_seconds_total", "major_page_faults_total", "oom_kills_total",
+        "network_transmit_bytes_total", "network_receive_drops_total", "disk_io_seconds_total", "disk_io_weighted_seconds_total",
+        "major_page_faults_total", "oom_kills_total", "pleg_relists_total", "cpu_pressure_seconds_total", "io_stall_seconds_total",
     ),
     "ingress": (
         "requests_total", "requests_4xx_total", "requests_5xx_total", "request_seconds_total", "received_bytes_total",
@@ -135,6 +136,24 @@ def test_counters_only_fall_when_their_process_began_anew(world: World, entity: 
             falls += int(fell.sum())
             assert (np.diff(restarts[known])[fell] != 0).all(), (table.things[index], name)
     assert falls or entity == "ingress"
+
+
+def test_a_machine_without_power_says_nothing_and_the_control_plane_still_knows_it(world: World) -> None:
+    """Over the outage of a node: what node-exporter and kubelet would say is not known, which is not zero."""
+    at = ends(NOW - timedelta(days=3), 3 * 1440, 60.0)
+    table, disks = world.samples("node", at, 60), world.samples("filesystem", at, 60)
+    off = ~np.isfinite(table.numbers["memory_total_bytes"])
+    assert 30 < off.sum() < 90
+    assert {table.things[i]["node"] for i in table.index[off]} == {"node-2"}
+    for name in ("conntrack_entries", "clock_synced", "filesystem_fullest_share", "running_pods", "evictions_total"):
+        assert (np.isfinite(table.numbers[name]) == ~off).all(), name
+    assert np.isfinite(table.numbers["pods_allocatable"]).all()
+    dark = set(table.numbers["tick"][off])
+    mounted = [disks.things[i] for i, tick in zip(disks.index, disks.numbers["tick"], strict=True) if tick in dark]
+    assert {one["node"] for one in mounted} == {"node-1", "node-3"}
+    efi = np.array([disks.things[i]["mountpoint"] == "/boot/efi" for i in disks.index])
+    assert not np.isfinite(disks.numbers["inodes"][efi]).any(), "vfat has no inodes"
+    assert np.isfinite(disks.numbers["size_bytes"]).all()
 
 
 def test_cpu_of_a_node_is_what_its_pods_and_its_system_use(world: World) -> None:
