@@ -60,6 +60,7 @@ class Connection:
         self._flock: IO[str] | None = None
         self.version = 0
         """Grows with every commit of this process."""
+        self._closed = self._lost = False
         self.reopened: Callable[[], None] = lambda: None
         """Called after the connection was made anew; its owner prepares views and seals it again."""
         if self.sqlite and not read_only:
@@ -95,7 +96,7 @@ class Connection:
             con.execute(f"ATTACH {_quoted(self.uri)} AS wh ({', '.join(self._options(con))})")
         except duckdb.Error as error:
             con.close()
-            raise self.sentence(error) from error
+            raise translate(error, self.uri, opening=True) or error from error
         return con
 
     def _options(self, con: duckdb.DuckDBPyConnection) -> list[str]:
@@ -133,12 +134,17 @@ class Connection:
         self._con.execute("SET lock_configuration = true")
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
-        return self._con.cursor()
+        try:
+            return self._con.cursor()
+        except duckdb.Error as error:
+            raise self.sentence(error) from error
 
     @contextmanager
     def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """The writing connection in a transaction: committed when the block ends, rolled back when it raises."""
         with self.lock:
+            if self._lost and not self._closed:
+                self._reopen()
             self._con.execute("BEGIN")
             try:
                 yield self._con
@@ -174,12 +180,17 @@ class Connection:
         raise AssertionError("unreachable: the last try returns or raises")
 
     def _reopen(self) -> None:
-        """A fatal error (such as a full disk in a commit) closes the database inside DuckDB; open it anew on what was committed."""
+        """A fatal error (such as a full disk in a commit) closes the database inside DuckDB; open it anew on what was committed.
+
+        When that fails, as on a disk that is still full, the next write tries it again.
+        """
         with self.lock:
+            self._lost = True
             self._con.close()
             self._con = self._open()
             self.version += 1
             self.reopened()
+            self._lost = False
 
     @contextmanager
     def maintenance(self) -> Iterator[bool]:
@@ -196,7 +207,7 @@ class Connection:
                 with psycopg.connect(self.catalogue, autocommit=True) as held:
                     row = held.execute("SELECT pg_try_advisory_lock(hashtextextended('moorage warehouse', 0))").fetchone()
                     yield bool(row and row[0])
-            except psycopg.OperationalError as error:
+            except psycopg.Error as error:
                 raise Unavailable(
                     f"The catalogue of the warehouse {shown(self.uri)} does not answer. Check that PostgreSQL runs; it is tried again."
                 ) from error
@@ -210,10 +221,19 @@ class Connection:
         try:
             self.cursor().execute("SELECT count(*) FROM duckdb_tables() WHERE database_name = 'wh'").fetchone()
         except duckdb.Error as error:
-            raise Damaged(f"The warehouse {shown(self.uri)} is damaged: {error}") from error
+            raise translate(error, self.uri) or Damaged(f"The warehouse {shown(self.uri)} is damaged: {error}") from error
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """What DuckDB raises in the block becomes a sentence, bugs excepted."""
+        try:
+            yield
+        except duckdb.Error as error:
+            raise self.sentence(error) from error
 
     def close(self) -> None:
         with self.lock:
+            self._closed = True
             self._con.close()
             self._release()
 

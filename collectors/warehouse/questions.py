@@ -19,7 +19,7 @@ import pyarrow as pa
 from collectors.warehouse import intervals
 from collectors.warehouse.confinement import confined
 from collectors.warehouse.connection import Connection
-from collectors.warehouse.errors import BadQuestion, translate
+from collectors.warehouse.errors import BadQuestion, first_line, translate
 from collectors.warehouse.times import inside
 from models.domain.errors import Unavailable
 
@@ -35,7 +35,7 @@ def checked(sql: str) -> None:
     try:
         statements = duckdb.extract_statements(sql)
     except duckdb.Error as error:
-        raise BadQuestion(_first_line(error), field="sql") from error
+        raise BadQuestion(first_line(error), field="sql") from error
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise BadQuestion("The warehouse answers exactly one SELECT statement; it cannot be changed from here.", field="sql")
 
@@ -169,19 +169,8 @@ class Questions:
         if isinstance(error, duckdb.OutOfMemoryException):
             return BadQuestion("The question needs more memory than the warehouse may use. Ask for a shorter time.", field="sql")
         if isinstance(error, duckdb.PermissionException):
-            return BadQuestion(f"The warehouse reaches only its own tables: {_first_line(error)}", field="sql")
-        wrong = (
-            duckdb.ParserException,
-            duckdb.BinderException,
-            duckdb.CatalogException,
-            duckdb.ConversionException,
-            duckdb.InvalidInputException,
-            duckdb.OutOfRangeException,
-            duckdb.NotImplementedException,
-        )
-        if isinstance(error, wrong):
-            return BadQuestion(_first_line(error), field="sql")
-        return translate(error, self._link.uri) or BadQuestion(_first_line(error), field="sql")
+            return BadQuestion(f"The warehouse reaches only its own tables: {first_line(error)}", field="sql")
+        return translate(error, self._link.uri) or BadQuestion(first_line(error), field="sql")
 
     def stream(self, sql: str, stored: Any, max_seconds: float) -> Iterator[bytes]:
         """The answer as chunks of one Arrow stream; the first comes when the question is known to be good and asks views only."""
@@ -209,9 +198,3 @@ def _taken(sink: io.BytesIO) -> bytes:
     sink.seek(0)
     sink.truncate()
     return chunk
-
-
-def _first_line(error: Exception) -> str:
-    """What DuckDB says is wrong and where, without its hints."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return " ".join(lines[:2]) if lines else type(error).__name__

@@ -59,17 +59,18 @@ class _Direct:
     def __init__(self, uri: str) -> None:
         self._link = Connection(uri, memory="1GB", read_only=True)
         try:
-            cursor = self._link.cursor()
-            done, known = applied(cursor), available()
-            check(done, known, uri)
-            if known.keys() - done.keys():
-                raise Older(
-                    f"The warehouse {shown(uri)} was written by an older program. Run `moorage migrate`, or start the server once: "
-                    "it is brought up to this one, and nothing is lost."
-                )
-            views.create(cursor, shared=self._link.postgres)
-            cursor.close()
-            self._link.seal()
+            with self._link.told():
+                cursor = self._link.cursor()
+                done, known = applied(cursor), available()
+                check(done, known, uri)
+                if known.keys() - done.keys():
+                    raise Older(
+                        f"The warehouse {shown(uri)} was written by an older program. Run `moorage migrate`, or start the server once: "
+                        "it is brought up to this one, and nothing is lost."
+                    )
+                views.create(cursor, shared=self._link.postgres)
+                cursor.close()
+                self._link.seal()
         except BaseException:
             self._link.close()
             raise

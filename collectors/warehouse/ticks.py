@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -72,6 +73,7 @@ class Ticks:
         self._newest: dict[tuple[str, str], datetime] = {}
         self._rolled: dict[tuple[str, str], datetime] = {}
         self._raw_dropped: datetime | None = None
+        self._unsure = False
         self.reload()
 
     def reload(self) -> None:
@@ -86,12 +88,23 @@ class Ticks:
             self.things.forget()
             self.seen.clear()
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """With the write lock, knowing what is stored: after a write that failed it is read anew, because a catalogue that went away in a
+        commit may have made it, and then the same tick again has to replace what it wrote."""
+        with self._link.lock:
+            if self._unsure:
+                self.reload()
+            self._unsure = True
+            yield
+            self._unsure = False
+
     def append(self, tick: datetime, source: str, frames: Mapping[str, pl.DataFrame], cluster: str, status: str) -> int:
         t, source, now = inside(tick), marks.checked(source), inside(self._clock.now())
         if status not in STATUSES:
             raise Invalid(f"A tick is {' or '.join(STATUSES)}, not {status!r}.", field="status")
         ready = prepared(frames, cluster)
-        with self._link.lock:
+        with self._alone():
             newest = self._newest.get((cluster, source))
             late = newest is not None and t <= newest
             changed = [self.things.changed(made, cluster, t, late=late) for made in ready.things]
@@ -193,7 +206,7 @@ class Ticks:
             con.execute("DELETE FROM wh.ticks WHERE cluster = ? AND tick = ? AND source = ?", at)
             con.execute("INSERT INTO wh.ticks VALUES (?, ?, ?, ?, 0, NULL, ?)", [*at, status, now])
 
-        with self._link.lock:
+        with self._alone():
             self._link.write(work)
             self._newest[cluster, source] = max(t, self._newest.get((cluster, source), t))
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import wraps
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
 import polars as pl
 
@@ -27,18 +29,40 @@ from models.domain.clock import Clock, SystemClock
 
 __all__ = ["Params", "Warehouse"]
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _told(method: Callable[Concatenate[Warehouse, P], T]) -> Callable[Concatenate[Warehouse, P], T]:
+    """What DuckDB raises in `method` leaves it as a sentence."""
+
+    @wraps(method)
+    def sentences(self: Warehouse, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        with self._link.told():
+            return method(self, *args, **kwargs)
+
+    return sentences
+
 
 class Warehouse:
     """The owner of a warehouse: the only process that writes it (PostgreSQL: one of several). Any thread may call anything.
 
     All times are aware UTC. `tick` is the right edge of a collection interval: it owns the samples in (tick - interval, tick].
     Every write is whole or not at all, also when the process is killed, and may be repeated. A wrong argument raises Invalid; a full
-    disk DiskFull, after which the same call may succeed later.
+    disk DiskFull and a catalogue that is away Unavailable, after which the same call may succeed later; a broken file Damaged.
     """
 
     def __init__(self, link: Connection, clock: Clock | None = None) -> None:
         self._link, self._clock = link, clock or SystemClock()
         try:
+            self._start()
+        except BaseException:
+            link.close()
+            raise
+
+    def _start(self) -> None:
+        link = self._link
+        with link.told():
             link.check()
             migrate(link, self._clock.now())
             self._prepare()
@@ -50,14 +74,12 @@ class Warehouse:
             self._bulk = BulkLoad(link, self._ticks, self._clock)
             self._questions = Questions(link)
             self._windows = 0
-        except BaseException:
-            link.close()
-            raise
 
     def _prepare(self) -> None:
         views.create(self._link.cursor(), shared=self._link.postgres)
         self._link.seal()
 
+    @_told
     def append(
         self, tick: datetime, source: str, frames: Mapping[str, pl.DataFrame], *, cluster: str = "default", status: str = "ok"
     ) -> int:
@@ -68,16 +90,19 @@ class Warehouse:
         """
         return self._ticks.append(tick, source, frames, cluster, status)
 
+    @_told
     def heartbeat(self, tick: datetime, source: str, status: str = "lost", *, cluster: str = "default") -> None:
         """Close a tick without data: `lost` can never be filled, so `gaps` stops naming it. A tick that is stored stays."""
         self._ticks.heartbeat(tick, source, status, cluster)
 
+    @_told
     def gaps(
         self, since: datetime, until: datetime, interval_seconds: float, source: str, *, cluster: str = "default"
     ) -> list[tuple[datetime, datetime]]:
         """Runs of missing ticks of the grid in (since, until], each as (a, b], oldest first."""
         return self._ticks.gaps(since, until, interval_seconds, source, cluster)
 
+    @_told
     def bulk_load(
         self,
         source: str,
@@ -99,11 +124,13 @@ class Warehouse:
         finally:
             self._windows += 1
 
+    @_told
     def bulk_loads(self, loads: Callable[[], None]) -> None:
         """Call `loads`; everything that it gives to `bulk_load` is stored in one transaction, or nothing when it raises. A long past is
         stored a fifth cheaper so. Other writes wait; questions, also those of `loads`, see none of it before it is over."""
         self._bulk.together(loads)
 
+    @_told
     def rollup(self, upto: datetime) -> int:
         """Compute every window up to `upto` that is final and not yet computed; windows of 5 minutes and of an hour that were made.
 
@@ -114,11 +141,13 @@ class Warehouse:
         self._windows += bool(made)
         return made
 
+    @_told
     def compact(self, now: datetime) -> int:
         """Rewrite every closed day (of a lake also every closed hour) in the order of things, once; spans rewritten."""
         with self._link.maintenance() as mine:
             return self._maintenance.compact(now) if mine else 0
 
+    @_told
     def expire(self, now: datetime, *, raw_days: int = 15, five_minute_days: int = 395) -> None:
         """Drop whole UTC days of samples and of 5-minute windows that are older; hourly windows stay for ever. Windows are finished
         before their samples go. Then `compact`."""
@@ -129,14 +158,17 @@ class Warehouse:
                 self._windows += 1
                 self._maintenance.compact(now)
 
+    @_told
     def export(self, folder: Path | str, day: datetime) -> list[Path]:
         """The UTC day of `day` as Parquet under `folder`, one file per table, each replaced as a whole; the files."""
         return export(self._link, Path(folder), day)
 
+    @_told
     def query(self, sql: str, params: Params = None) -> pl.DataFrame:
         """One SELECT over the views that `describe` lists. Aware times go in, times come back as aware UTC. Raises BadQuestion."""
         return self._questions.query(sql, params)
 
+    @_told
     def publish(self, name: str, frame: pl.DataFrame, at: datetime) -> int:
         """All rows of a dimension as they are at `at`; rows that were begun or closed. A row that is not in `frame` any more ends at `at`.
 
@@ -145,14 +177,17 @@ class Warehouse:
         """
         return publish(self._link, name, frame, at)
 
+    @_told
     def forget(self, name: str, keys: Sequence[str]) -> int:
         """Take the names out of a dimension's rows that are over; how many had any. `keys` are ids of anonymised things."""
         return forget(self._link, name, keys)
 
+    @_told
     def health(self) -> WarehouseHealth:
         """Newest ticks, gaps, roll-up lag, sizes, and days that wait to be sorted."""
         return measure(self._link, self._maintenance.unsorted())
 
+    @_told
     def sizes(self) -> WarehouseSizes:
         """The sizes that `health` says, much faster."""
         return weigh(self._link, self._maintenance.unsorted())
