@@ -26,7 +26,9 @@ from app.keep import Keep, Kept, OneLook
 from app.news import News
 from models.domain.access import Actor
 from models.domain.clock import Clock, SystemClock
-from models.domain.errors import Misconfigured
+from models.domain.cluster import Snapshot
+from models.domain.errors import Misconfigured, PlatformError
+from models.domain.mapping import LabelNames
 from models.store.session import Store
 
 if TYPE_CHECKING:  # polars, DuckDB and the Kubernetes client cost most of a start; they are imported where they are needed
@@ -201,7 +203,7 @@ def build_server(settings: Settings, clock: Clock | None = None) -> Container:
             cluster=settings.cluster,
             interval=settings.tick,
             prober=_prober(settings, clock),
-            targets=lambda: _targets(store, settings.cluster),
+            targets=lambda: _targets(store, settings.cluster, inventory.snapshot, settings.labels),
             probe_interval=timedelta(seconds=settings.probe_seconds),
             # what Prometheus remembers of the last day makes charts and forecasts useful from the first minute
             history=timedelta(days=1) if settings.live else timedelta(0),
@@ -334,12 +336,20 @@ def _prober(settings: Settings, clock: Clock) -> ProbeSource:
     return SimulatedProber(open_world(world_file(settings), settings.demo_seed, clock), clock)
 
 
-def _targets(store: Store, cluster: str) -> Sequence[ProbeTarget]:
-    """The addresses of instances of this cluster that should answer: who is stopped or suspended is not down."""
+def _targets(store: Store, cluster: str, look: Callable[[], Snapshot], labels: LabelNames) -> Sequence[ProbeTarget]:
+    """The addresses of this cluster that should answer: those of instances that are neither stopped nor suspended, then those of
+    namespaces that are somebody's without an app, as far as the cluster is known."""
+    from app.services import addresses
     from collectors.sources.port import ProbeTarget
     from models.domain.instances import ANSWERS
     from models.store import instances
 
+    try:
+        snapshot = look()
+    except PlatformError:
+        snapshot = None  # what is wrong with the cluster is told elsewhere, and keeps nobody from asking the apps
     with store.reading() as session:
         rows = instances.everything(session)
-    return [ProbeTarget(r.address, r.namespace) for r in rows if r.address and r.cluster == cluster and r.state in ANSWERS]
+        mapped = () if snapshot is None else addresses.known(session, snapshot, labels)
+    found = [(r.address, r.namespace) for r in rows if r.address and r.cluster == cluster and r.state in ANSWERS]
+    return [ProbeTarget(*one) for one in dict.fromkeys([*found, *((one.address, one.namespace) for one in mapped)])]

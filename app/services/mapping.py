@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlmodel import Session
+
 from app.context import Context
 from app.services import audit
 from models.domain import mapping as domain
 from models.domain.access import Permission
+from models.domain.cluster import Snapshot
 from models.domain.errors import Conflict, Invalid, NotFound
-from models.domain.instances import LIVING
-from models.domain.mapping import Labels, Owner, Via
+from models.domain.instances import LIVING, check_address
+from models.domain.mapping import LabelNames, Labels, Owner, Via
 from models.domain.organizations import ENDED
 from models.store import instances as instance_store
 from models.store import mapping as store
@@ -43,6 +46,10 @@ class NamespaceRow:
     by: str
     """Who made the rule; empty when there is none."""
     since: datetime | None
+    address: str
+    """Where what runs there answers, as the rule says; empty when it says nothing."""
+    addresses: tuple[str, ...]
+    """Those that its Ingress objects name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +73,13 @@ class Mapped:
 
 def owners(ctx: Context) -> Mapping[str, Owner]:
     """The owner of every namespace of the watched cluster. For other services, which check rights."""
-    snapshot = ctx.cluster.snapshot()
-    rules = {
-        row.namespace: Owner(row.organization_id, row.instance_id, row.via) for row in store.rules(ctx.session, snapshot.cluster)
-    }
-    return domain.resolve(snapshot, rules, _labels(ctx, snapshot.cluster))
+    return owners_in(ctx.session, ctx.cluster.snapshot(), ctx.labels)
+
+
+def owners_in(session: Session, snapshot: Snapshot, names: LabelNames) -> Mapping[str, Owner]:
+    """The same outside of a use case."""
+    rules = {row.namespace: Owner(row.organization_id, row.instance_id, row.via) for row in store.rules(session, snapshot.cluster)}
+    return domain.resolve(snapshot, rules, _labels(session, snapshot.cluster, names))
 
 
 def list_(ctx: Context, *, search: str = "", via: Via | None = None, organization_id: str | None = None) -> Mapped:
@@ -107,6 +116,8 @@ def list_(ctx: Context, *, search: str = "", via: Via | None = None, organizatio
                 exists=namespace is not None,
                 by=rule.by if rule else "",
                 since=rule.created_at if rule else None,
+                address=rule.address if rule else "",
+                addresses=snapshot.addresses.get(name, ()),
             )
         )
     rows.sort(key=lambda row: (row.organization_id is not None, row.namespace.startswith(domain.CLUSTERS_OWN), row.namespace))
@@ -136,21 +147,37 @@ def list_(ctx: Context, *, search: str = "", via: Via | None = None, organizatio
 
 
 def assign(
-    ctx: Context, *, namespace: str, organization_id: str, instance_id: str | None = None, via: Via = Via.PAGE
+    ctx: Context,
+    *,
+    namespace: str,
+    organization_id: str,
+    instance_id: str | None = None,
+    address: str | None = None,
+    via: Via = Via.PAGE,
 ) -> NamespaceRow:
     """Give a namespace of the watched cluster to an organization, and perhaps to one of its instances; replaces an older rule.
 
-    Conflict when the organization is closed or anonymised.
+    `address` is asked once a minute whether it answers, where no instance is named; None: it stays as it was, unless the namespace
+    changes hands. Conflict when the organization is closed or anonymised.
     """
-    give(ctx, namespace=namespace, organization_id=organization_id, instance_id=instance_id, via=via)
+    give(ctx, namespace=namespace, organization_id=organization_id, instance_id=instance_id, address=address, via=via)
     return next(row for row in list_(ctx).rows if row.namespace == namespace)
 
 
-def give(ctx: Context, *, namespace: str, organization_id: str, instance_id: str | None = None, via: Via = Via.PAGE) -> None:
+def give(
+    ctx: Context,
+    *,
+    namespace: str,
+    organization_id: str,
+    instance_id: str | None = None,
+    address: str | None = None,
+    via: Via = Via.PAGE,
+) -> None:
     """`assign` without looking at the whole list afterwards: for many at once."""
     ctx.require(Permission.MAP_NAMESPACES)
     if via not in MADE_BY_PEOPLE:
         raise Invalid("A rule is made on the page or by a CSV file.", field="via")
+    wanted = None if address is None else check_address(address)
     snapshot = ctx.cluster.snapshot()
     rule = store.rule(ctx.session, snapshot.cluster, namespace)
     if rule is None and namespace not in snapshot.namespaces:
@@ -165,7 +192,12 @@ def give(ctx: Context, *, namespace: str, organization_id: str, instance_id: str
     rule = rule or store.NamespaceMapping(
         cluster=snapshot.cluster, namespace=namespace, organization_id=organization.id, via=via, by="", created_at=ctx.now
     )
+    if instance and wanted:
+        raise Invalid(f"The app “{instance.name}” has an address of its own, on the page of {organization.name}.", field="address")
+    if instance or (wanted is None and rule.organization_id != organization.id):
+        wanted = ""  # the app says it itself, or it was the former owner's
     rule.organization_id, rule.instance_id = organization.id, instance.id if instance else None
+    rule.address = rule.address if wanted is None else wanted
     rule.via, rule.by, rule.created_at = via, ctx.actor.name, ctx.now
     ctx.session.add(rule)
     ctx.session.flush()
@@ -195,7 +227,8 @@ def clear(ctx: Context, *, namespace: str) -> None:
 
 
 def _facts(rule: store.NamespaceMapping) -> dict[str, str | None]:
-    return {"organization_id": rule.organization_id, "instance_id": rule.instance_id, "via": rule.via.value}
+    facts = {"organization_id": rule.organization_id, "instance_id": rule.instance_id, "via": rule.via.value}
+    return facts | ({"address": rule.address} if rule.address else {})
 
 
 def _instance(ctx: Context, organization: Organization, word: str) -> Instance:
@@ -206,13 +239,13 @@ def _instance(ctx: Context, organization: Organization, word: str) -> Instance:
     return row
 
 
-def _labels(ctx: Context, cluster: str) -> Labels:
+def _labels(session: Session, cluster: str, names: LabelNames) -> Labels:
     """What label values stand for: ids, and the labels that staff gave. Not slugs, since whoever signs up chooses theirs."""
     organizations: dict[str, str] = {}
-    rows = organization_store.everything(ctx.session)
+    rows = organization_store.everything(session)
     for attribute in ("label", "id"):
         organizations |= {word: row.id for row in rows if (word := getattr(row, attribute))}
-    living = [row for row in instance_store.everything(ctx.session) if row.state in LIVING]
+    living = [row for row in instance_store.everything(session) if row.state in LIVING]
     instances = {(row.organization_id, row.name): row.id for row in living}
     instances |= {(row.organization_id, row.id): row.id for row in living}
     placed: dict[str, Owner] = {}
@@ -220,4 +253,4 @@ def _labels(ctx: Context, cluster: str) -> Labels:
         if row.cluster == cluster and row.namespace:
             shared = row.namespace in placed  # two instances in one namespace: no telling which pods are whose
             placed[row.namespace] = Owner(row.organization_id, None if shared else row.id, Via.INSTANCE)
-    return Labels(ctx.labels, organizations, instances, placed)
+    return Labels(names, organizations, instances, placed)

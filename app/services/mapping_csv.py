@@ -10,13 +10,13 @@ from app.context import Context
 from app.services import mapping
 from models.domain.access import Permission
 from models.domain.errors import Conflict, Invalid, NotFound, PlatformError
-from models.domain.instances import LIVING
+from models.domain.instances import LIVING, check_address
 from models.domain.mapping import Via
 from models.domain.organizations import ENDED
 from models.store import instances, organizations
 from models.store import mapping as store
 
-COLUMNS = ("namespace", "organization", "instance")
+COLUMNS = ("namespace", "organization", "instance", "address")
 MOST_LINES = 20_000
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What makes a spreadsheet compute a cell instead of showing it."""
@@ -31,6 +31,7 @@ class Line:
     namespace: str
     organization: str
     instance: str
+    address: str
     outcome: str
     """new, changed, same, problem"""
     problem: str = ""
@@ -49,32 +50,40 @@ class Import:
 
 
 def read(ctx: Context, *, text: str, dry_run: bool = False) -> Import:
-    """Take the rules of a CSV file with the columns namespace, organization, instance; the last may be missing or empty.
+    """Take the rules of a CSV file with the columns namespace, organization, instance, address; the last two may be missing or empty.
 
-    `organization` is an id, slug, label or unique name; `instance` an id or a name. Namespaces that it does not name keep what
+    `organization` is an id, slug, label or unique name; `instance` an id or a name. Without a column `address` the rules keep
+    theirs, as `mapping.assign` does. Namespaces that it does not name keep what
     they have. Invalid when it is no such file at all.
     """
     ctx.require(Permission.MAP_NAMESPACES)
     found: list[Line] = []
     seen: dict[str, int] = {}
-    wanted: list[tuple[str, str, str | None]] = []
+    wanted: list[_Rule] = []
     for number, row in _rows(text):
-        namespace, organization, instance = (row.get(name, "").strip() for name in COLUMNS)
+        namespace, organization, instance, address = (row.get(name, "").strip() for name in COLUMNS)
         try:
             if namespace in seen:
                 raise Invalid(f"the namespace stands on line {seen[namespace]} already; keep one of the two")
             seen[namespace] = number
-            organization_id, instance_id, outcome = _judged(ctx, namespace, organization, instance)
-            wanted.append((namespace, organization_id, instance_id))
-            found.append(Line(number, namespace, organization, instance, outcome))
+            rule, outcome = _judged(ctx, namespace, organization, instance, address if "address" in row else None)
+            wanted.append(rule)
+            found.append(Line(number, namespace, organization, instance, address, outcome))
         except PlatformError as error:
-            found.append(Line(number, namespace, organization, instance, "problem", str(error)))
+            found.append(Line(number, namespace, organization, instance, address, "problem", str(error)))
     counts = {outcome: sum(line.outcome == outcome for line in found) for outcome in ("new", "changed", "same", "problem")}
     done = not dry_run and not counts["problem"]
     if done:
-        for line, (namespace, organization_id, instance_id) in zip(found, wanted, strict=True):
+        for line, rule in zip(found, wanted, strict=True):
             if line.outcome != "same":
-                mapping.give(ctx, namespace=namespace, organization_id=organization_id, instance_id=instance_id, via=Via.CSV)
+                mapping.give(
+                    ctx,
+                    namespace=rule.namespace,
+                    organization_id=rule.organization_id,
+                    instance_id=rule.instance_id,
+                    address=rule.address,
+                    via=Via.CSV,
+                )
     return Import(tuple(found), counts["new"], counts["changed"], counts["same"], counts["problem"], done)
 
 
@@ -91,7 +100,8 @@ def write(ctx: Context) -> str:
     for row in mapping.list_(ctx).rows:
         if row.organization_id is not None:
             formula = row.instance.startswith(FORMULA)
-            writer.writerow((row.namespace, slugs[row.organization_id], row.instance_id if formula else row.instance))
+            app = row.instance_id if formula else row.instance
+            writer.writerow((row.namespace, slugs[row.organization_id], app, row.address))
     return out.getvalue()
 
 
@@ -101,7 +111,8 @@ def _rows(text: str) -> list[tuple[int, dict[str, str]]]:
         heading = [name.strip().lower() for name in next(reader, [])]
         if "namespace" not in heading or "organization" not in heading:
             raise Invalid(
-                "The first line must name the columns: namespace,organization,instance (the last is optional).", field="text"
+                "The first line must name the columns: namespace,organization,instance,address (the last two are optional).",
+                field="text",
             )
         rows: list[tuple[int, dict[str, str]]] = []
         for cells in reader:
@@ -122,8 +133,17 @@ def _delimiter(text: str) -> str:
     return max(",;\t", key=first.count)
 
 
-def _judged(ctx: Context, namespace: str, organization: str, instance: str) -> tuple[str, str | None, str]:
-    """(organization id, instance id, outcome) of one line."""
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    namespace: str
+    organization_id: str
+    instance_id: str | None
+    address: str | None
+    """None: as it is."""
+
+
+def _judged(ctx: Context, namespace: str, organization: str, instance: str, address: str | None) -> tuple[_Rule, str]:
+    """What one line asks for, and its outcome."""
     if not namespace:
         raise Invalid("the namespace is missing")
     if not organization:
@@ -143,9 +163,15 @@ def _judged(ctx: Context, namespace: str, organization: str, instance: str) -> t
         found = instances.by_id(ctx.session, instance) or instances.living_by_name(ctx.session, owner.id, instance)
         if found is None or found.organization_id != owner.id or found.state not in LIVING:
             raise NotFound(f"{owner.name} has no instance “{instance}”")
-    instance_id = found.id if found else None
-    if rule is not None and (rule.organization_id, rule.instance_id) == (owner.id, instance_id):
-        return owner.id, instance_id, "same"
+        if address:
+            raise Invalid(f"the app “{found.name}” has an address of its own, on the page of {owner.name}; leave this one empty")
+    wanted = _Rule(namespace, owner.id, found.id if found else None, None if address is None else check_address(address))
+    if (
+        rule is not None
+        and (rule.organization_id, rule.instance_id) == (owner.id, wanted.instance_id)
+        and wanted.address in (None, rule.address)
+    ):
+        return wanted, "same"
     if owner.standing in ENDED:
         raise Conflict(f"{owner.name} is {owner.standing.value}, so it gets no namespace")
-    return owner.id, instance_id, "new" if rule is None else "changed"
+    return wanted, "new" if rule is None else "changed"

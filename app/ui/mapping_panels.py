@@ -14,6 +14,7 @@ from app.ui.actions import act, done
 from app.ui.gate import Viewer
 from app.ui.messages import plain
 from app.ui.tables import Column
+from models.domain.instances import LONGEST_ADDRESS
 from models.domain.mapping import CLUSTERS_OWN, Via
 
 RULES = (Via.PAGE, Via.CSV)
@@ -30,6 +31,7 @@ def listed(viewer: Viewer, rows: Sequence[NamespaceRow]) -> None:
         Column("memory", say("column.memory_request"), lambda r: r.memory_request, "mebibytes"),
         Column("cpu", say("column.cpu_request"), lambda r: r.cpu_request, "cores"),
         Column("label", say("column.label"), lambda r: r.label),
+        Column("address", say("column.address"), lambda r: r.address or ", ".join(r.addresses), width=200),
         Column("exists", say("column.exists"), lambda r: r.exists, "flag"),
         Column("by", say("column.by"), lambda r: r.by),
         Column("since", say("column.since"), lambda r: r.since, "day"),
@@ -54,12 +56,24 @@ def assign(viewer: Viewer, rows: Sequence[NamespaceRow], owners: Sequence[Organi
     apps = {i.id: i.name for i in queries.ask(instances.of_organization, organization_id=owner)}
     app = st.selectbox(say("column.app"), ["", *apps], format_func=lambda i: apps.get(i, say.text("mapping.no_app")), key="map_app")
     rule = next((r for r in rows if r.namespace == namespace and r.via in RULES), None)
+    # an app has its own address, on its organization's page
+    address = None if app else _address(viewer, namespace, rule)
     with st.container(horizontal=True):
         if st.button(say("mapping.give"), type="primary", key="map_give"):
-            given = act(mapping.assign, namespace=namespace, organization_id=owner, instance_id=app or None)
+            given = act(mapping.assign, namespace=namespace, organization_id=owner, instance_id=app or None, address=address)
             _told(viewer, given is not None)
         if rule is not None and st.button(say("mapping.clear"), key="map_clear"):
             _told(viewer, done(mapping.clear, namespace=namespace))
+
+
+def _address(viewer: Viewer, namespace: str, rule: NamespaceRow | None) -> str:
+    return st.text_input(
+        viewer.say("column.address"),
+        rule.address if rule else "",
+        max_chars=LONGEST_ADDRESS,
+        help=viewer.say("mapping.address_help"),
+        key=f"map_address_{namespace}",
+    )
 
 
 def file(viewer: Viewer) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from collectors.sources import kubernetes_objects as objects
 from collectors.sources.kubernetes_changes import ChangeLog
 from collectors.sources.kubernetes_connection import Connection
+from collectors.sources.kubernetes_ingress import by_namespace, ingress
 from collectors.sources.kubernetes_objects import Backend
 from collectors.sources.kubernetes_watch import Kind, State, Watcher
 from collectors.sources.port import Changes, Finding, Severity
@@ -32,7 +33,7 @@ KINDS = (
     Kind("persistentvolumes", "/api/v1/persistentvolumes", objects.volume),
     Kind("resourcequotas", "/api/v1/resourcequotas", objects.quota),
     Kind("services", "/api/v1/services", objects.service),
-    Kind("ingresses", "/apis/networking.k8s.io/v1/ingresses", objects.ingress),
+    Kind("ingresses", "/apis/networking.k8s.io/v1/ingresses", ingress),
     Kind("events", "/api/v1/events", objects.event),
 )
 EVENTS_KEPT = timedelta(hours=1)
@@ -161,7 +162,7 @@ class KubernetesInventory:
 
     def backends(self) -> tuple[Sequence[Backend], Sequence[Backend]]:
         """(those that an Ingress names, all services): what an ingress may call by a name of its own making."""
-        named = [backend for backends in self._objects("ingresses") for backend in backends]
+        named = [backend for one in self._objects("ingresses") for backend in one.backends]
         return named, self._objects("services")
 
     def _objects(self, kind: str) -> list[Any]:
@@ -180,6 +181,7 @@ class KubernetesInventory:
             claims=_placed(self._objects("persistentvolumeclaims"), self._objects("persistentvolumes"), nodes.values()),
             namespaces=namespaces,
             quotas=tuple(self._objects("resourcequotas")),
+            addresses=by_namespace(self._objects("ingresses")),
         )
 
     def _events(self, now: datetime) -> tuple[Event, ...]:

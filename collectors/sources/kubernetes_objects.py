@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Decimal
@@ -379,16 +379,3 @@ def service(raw: Json) -> Backend:
     ports = (raw.get("spec") or {}).get("ports") or ()
     names = [str(p["port"]) for p in ports] + [p["name"] for p in ports if p.get("name")]
     return Backend(meta["namespace"], meta["name"], tuple(names))
-
-
-def ingress(raw: Json) -> Sequence[Backend]:
-    """What an Ingress sends traffic to."""
-    meta, spec = raw["metadata"], raw.get("spec") or {}
-    paths = [path for rule in spec.get("rules") or () for path in (rule.get("http") or {}).get("paths") or ()]
-    found = []
-    for backend in [spec.get("defaultBackend") or {}, *(path.get("backend") or {} for path in paths)]:
-        target = backend.get("service")
-        if target:
-            port = target.get("port") or {}
-            found.append(Backend(meta["namespace"], target["name"], (str(port.get("name") or port.get("number") or ""),)))
-    return tuple(dict.fromkeys(found))

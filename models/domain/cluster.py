@@ -230,5 +230,7 @@ class Snapshot:
     quotas: tuple[Quota, ...] = ()
     events: tuple[Event, ...] = ()
     """Those of the last hour, oldest first."""
+    addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By namespace: the web addresses that its Ingress objects name."""
     stale_since: datetime | None = None
     trouble: str = ""

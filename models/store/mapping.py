@@ -21,6 +21,8 @@ class NamespaceMapping(SQLModel, table=True):
     namespace: str = Field(primary_key=True)
     organization_id: str = Field(foreign_key="organization.id", index=True)
     instance_id: str | None = Field(default=None, foreign_key="instance.id")
+    address: str = ""
+    """Where what runs there answers; empty: wherever its Ingress objects say."""
     via: Via = Field(sa_type=text_enum(Via))
     by: str
     """Name of the actor who made it."""

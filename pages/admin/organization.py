@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from app.services import apps, audit, members, organizations, usage
-from app.ui import adoption_forms, app_cards, gate, layout, organization_panels, people_panels, queries, state
+from app.services import addresses, apps, audit, members, organizations, usage
+from app.ui import address_panels, adoption_forms, app_cards, gate, layout, organization_panels, people_panels, queries, state
 from app.ui.messages import plain
 from models.domain.access import Permission
 
@@ -34,6 +34,9 @@ if Permission.SEE_OWN_INSTANCES in viewer.actor.everywhere:
                 adoption_forms.add(viewer, id)
             if home is not None:
                 adoption_forms.change(viewer, home.apps)
+    reached = queries.attempt(addresses.of_organization, organization_id=id)
+    if reached is not None:
+        address_panels.answering(viewer, reached, staff=True)
     since, until = state.window(viewer, span)
     used = queries.attempt(usage.organization, organization_id=id, since=since, until=until)
     if used is not None:

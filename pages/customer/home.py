@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from app.services import apps
-from app.ui import app_cards, gate, layout, queries, state
+from app.services import addresses, apps
+from app.ui import address_panels, app_cards, gate, layout, queries, state
 from app.ui.gate import Viewer
 from models.domain.access import Permission
 
@@ -21,11 +21,13 @@ def live(viewer: Viewer) -> None:
         say(f"home.{home.code}", n=sick if home.code == "some_need_attention" else len(home.apps), name=viewer.signed.name),
         note=layout.age(viewer, home.as_of, stale_since=home.stale_since),
     )
-    if not home.apps:
+    reached = queries.ask(addresses.of_organization, organization_id=here.id)
+    if not home.apps and not reached:
         layout.empty(viewer, "home.empty")
     with st.grid("auto", min_column_width=340):
         for card in home.apps:
             app_cards.card(viewer, card)
+    address_panels.answering(viewer, reached)
     if home.apps:
         st.caption(say("home.no_billing"))
 

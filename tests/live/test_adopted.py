@@ -1,4 +1,4 @@
-"""An app of the bed that was put on record is asked whether it answers, and what it answered arrives in the warehouse."""
+"""An app of the bed that was put on record is asked whether it answers, and so is what an Ingress of a mapped namespace names."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ import pytest
 
 from app import container
 from app.context import Context
-from app.services import adoption
+from app.services import adoption, mapping
 from collectors.collect import Collector
+from collectors.sources.port import ProbeTarget
 from collectors.sources.prober import HttpProber
 from models.domain.access import job_actor
 from models.domain.clock import SystemClock
+from models.domain.mapping import DEFAULT_LABELS
 from tests.live.conftest import TICK, Live, now, until
 from tests.stories import Cluster, a_customer, fresh_sqlite
 
@@ -63,7 +65,7 @@ def test_an_adopted_app_is_asked_and_its_answer_arrives(live: Live, ingress: str
         clock=SystemClock(),
         interval=TICK,
         prober=prober,
-        targets=lambda: container._targets(store, snapshot.cluster),
+        targets=lambda: container._targets(store, snapshot.cluster, live.inventory.snapshot, DEFAULT_LABELS),
         probe_interval=timedelta(seconds=5),
     )
     live.collector.start()
@@ -76,3 +78,26 @@ def test_an_adopted_app_is_asked_and_its_answer_arrives(live: Live, ingress: str
         store.close()
     # the bed's ingress knows no such host and says so; either way it was an answer, not a silence
     assert set(live.warehouse.query(asked, [namespace, address])["status"]) <= {204, 404}
+
+
+def test_the_hosts_of_a_mapped_namespaces_ingress_are_asked(live: Live, tmp_path: Path) -> None:
+    store = fresh_sqlite(tmp_path)
+    name = f"named-{os.getpid()}"
+    namespace, host = sorted(live.inventory.snapshot().namespaces)[0], f"{name}.example.test"
+
+    def targets() -> list[ProbeTarget]:
+        return list(container._targets(store, "default", live.inventory.snapshot, DEFAULT_LABELS))
+
+    live.bed.kubectl("create", "ingress", name, "-n", namespace, f"--rule={host}/shop=web:80", f"--rule=*.{host}/=web:80")
+    try:
+        until(lambda: f"http://{host}/shop" in live.inventory.snapshot().addresses.get(namespace, ()), 60, "the Ingress is seen")
+        assert targets() == [], "it is nobody's"
+        with store.transaction() as session:
+            ctx = Context(session, live.warehouse, Cluster(live.inventory.snapshot()), job_actor("test"), now())
+            mapping.assign(ctx, namespace=namespace, organization_id=a_customer(session, now=now()).organization.id)
+        assert ProbeTarget(f"http://{host}/shop", namespace) in targets()
+        live.bed.kubectl("delete", "ingress", name, "-n", namespace)
+        until(lambda: ProbeTarget(f"http://{host}/shop", namespace) not in targets(), 60, "the Ingress is gone")
+    finally:
+        live.bed.kubectl("delete", "ingress", name, "-n", namespace, "--ignore-not-found")
+        store.close()

@@ -248,10 +248,12 @@ def test_an_adopted_address_is_asked_until_the_app_is_released(store: Store) -> 
         ctx = a_context(session, a_staff_member(session), cluster=cluster)
         home = a_customer(session).organization.id
         made = adoption.adopt(ctx, organization_id=home, name="n8n", namespace="free", address="https://n8n.example.com")
-    assert container._targets(store, "default") == [ProbeTarget("https://n8n.example.com", "free")]
+    assert container._targets(store, "default", cluster.snapshot, DEFAULT_LABELS) == [
+        ProbeTarget("https://n8n.example.com", "free")
+    ]
     with store.transaction() as session:
         adoption.release(a_context(session, a_job(), cluster=cluster), instance_id=made.id)
-    assert container._targets(store, "default") == []
+    assert container._targets(store, "default", cluster.snapshot, DEFAULT_LABELS) == []
 
 
 @pytest.mark.parametrize("state", State)
@@ -260,7 +262,7 @@ def test_only_an_instance_that_should_answer_is_asked(store: Store, state: State
         an_instance(
             session, a_customer(session), state=state, address="https://n8n.example.com", namespace="n8n", cluster="default"
         )
-    assert bool(container._targets(store, "default")) == (state in {State.READY, State.DEGRADED})
+    assert bool(container._targets(store, "default", a_snapshot, DEFAULT_LABELS)) == (state in {State.READY, State.DEGRADED})
 
 
 @pytest.mark.parametrize("state", State)

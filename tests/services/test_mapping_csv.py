@@ -20,6 +20,7 @@ from models.store.session import Store
 from tests.stories import NOW, Cluster, Customer, a_context, a_customer, a_namespace, a_snapshot, a_staff_member, an_instance
 
 HEAD = "namespace,organization,instance\n"
+WHOLE = "namespace,organization,instance,address\n"
 
 
 @dataclass(frozen=True)
@@ -153,10 +154,31 @@ def test_a_closed_organization_keeps_its_rules_and_gets_no_new_ones(stage: Stage
 
 def test_what_is_written_reads_back_as_the_same(stage: Stage) -> None:
     mapping_csv.read(stage.ctx, text=f"{HEAD}a,toko,flows\nb,kopi-kita,\n")
+    mapping.assign(stage.ctx, namespace="c", organization_id=stage.toko.organization.id, address="https://toko.example.com")
     text = mapping_csv.write(stage.ctx)
-    assert text == f"{HEAD}a,toko,flows\nb,kopi-kita,\n"
+    assert text == f"{WHOLE}a,toko,flows,\nb,kopi-kita,,\nc,toko,,https://toko.example.com\n"
     again = mapping_csv.read(stage.ctx, text=text)
-    assert ([line.outcome for line in again.lines], again.done) == (["same", "same"], True)
+    assert ([line.outcome for line in again.lines], again.done) == (["same"] * 3, True)
+
+
+def test_an_address_is_taken_kept_changed_and_emptied(stage: Stage) -> None:
+    def address_after(text: str, outcome: str) -> str:
+        found = mapping_csv.read(stage.ctx, text=text)
+        assert ([line.outcome for line in found.lines], found.done) == ([outcome], True)
+        return next(row.address for row in mapping.list_(stage.ctx).rows if row.namespace == "a")
+
+    assert address_after(f"{WHOLE}a,toko,,https://one.example.com\n", "new") == "https://one.example.com"
+    assert address_after(f"{HEAD}a,toko,\n", "same") == "https://one.example.com"
+    assert address_after(f"{WHOLE}a,toko,,https://two.example.com\n", "changed") == "https://two.example.com"
+    assert address_after(f"{WHOLE}a,toko,,\n", "changed") == ""
+
+
+def test_an_address_that_is_none_or_an_apps_is_told_by_its_line(stage: Stage) -> None:
+    found = mapping_csv.read(stage.ctx, text=f"{WHOLE}a,toko,,ftp://x\nb,toko,flows,https://x.example.com\n")
+    told = dict(_problems(found))
+    assert not found.done
+    assert "https://acme" in told[2]
+    assert "“flows” has an address of its own" in told[3]
 
 
 @pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "\tx", 'a "b", c;d', "two\nlines", "naïve ☕"])
@@ -215,7 +237,7 @@ def test_a_file_that_is_too_long_is_refused(stage: Stage, monkeypatch: pytest.Mo
 def test_a_rule_about_a_namespace_that_is_gone_can_still_be_changed(stage: Stage) -> None:
     mapping.assign(stage.ctx, namespace="a", organization_id=stage.toko.organization.id)
     without = replace(stage.ctx, cluster=Cluster(a_snapshot(a_namespace("b"), now=NOW)))
-    assert mapping_csv.write(without) == f"{HEAD}a,toko,\n"
+    assert mapping_csv.write(without) == f"{WHOLE}a,toko,,\n"
     assert [line.outcome for line in mapping_csv.read(without, text=f"{HEAD}a,kopi-kita,\n").lines] == ["changed"]
 
 

@@ -1,12 +1,14 @@
 """The schema: what migrations make equals what the tables say, on both databases."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 
 from models import migrations
 from models.domain.errors import Misconfigured, Unavailable
+from models.store import mapping
 from models.store.session import Store
 from tests.stories import an_empty_postgres
 
@@ -77,6 +79,31 @@ def test_foreign_keys_hold_again_after_migrating(empty):
     migrations.upgrade(empty)
     with pytest.raises(Exception, match=r"(?i)foreign key"), empty.engine.begin() as connection:
         connection.execute(text("INSERT INTO staff (user_id, role, created_at) VALUES ('usr_none', 'owner', '2026-01-01')"))
+
+
+def test_rules_of_the_version_before_have_no_address(empty, monkeypatch):
+    when = datetime(2026, 11, 22, tzinfo=UTC)
+    rule = {"cluster": "default", "namespace": "shop", "organization": "org_a", "via": "page", "by": "Citra", "at": when}
+    with monkeypatch.context() as patch:
+        whole = migrations.command.upgrade
+        patch.setattr(migrations.command, "upgrade", lambda config, _: whole(config, "0002"))
+        migrations.upgrade(empty)
+    with empty.engine.begin() as connection:
+        names = [column["name"] for column in inspect(connection).get_columns("organization") if not column["nullable"]]
+        texts = {name: "org_a" for name in names if name != "created_at"} | {"standing": "live"}
+        marks = ", ".join(f":{name}" for name in names)
+        connection.execute(text(f"INSERT INTO organization ({', '.join(names)}) VALUES ({marks})"), texts | {"created_at": when})
+        connection.execute(
+            text(
+                "INSERT INTO namespace_mapping (cluster, namespace, organization_id, via, by, created_at) "
+                "VALUES (:cluster, :namespace, :organization, :via, :by, :at)"
+            ),
+            rule,
+        )
+    migrations.upgrade(empty)
+    with empty.reading() as session:
+        (kept,) = mapping.rules(session)
+        assert (kept.namespace, kept.organization_id, kept.address, kept.created_at) == ("shop", "org_a", "", when)
 
 
 def test_a_file_that_is_no_database_is_named_and_left_alone(tmp_path):

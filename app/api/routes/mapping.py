@@ -12,6 +12,7 @@ from app.api.edge import Calling, IdempotencyKey, csv_answer
 from app.api.paging import Cursor, Limit, Page, cut
 from app.api.problems import answers
 from app.services import mapping, mapping_csv
+from models.domain.instances import LONGEST_ADDRESS
 from models.domain.mapping import Via
 
 router = APIRouter(tags=["mapping"], responses=answers(401, 403, 422, 503))
@@ -25,10 +26,16 @@ class Assignment(BaseModel):
 
     organization_id: str = Field(max_length=100, examples=["org_0123456789abcdef0123"])
     instance_id: str | None = Field(default=None, max_length=100, description="Id or name of one of its instances.")
+    address: str | None = Field(
+        default=None,
+        max_length=LONGEST_ADDRESS,
+        description="Asked once a minute whether it answers. Left out: it stays while the namespace stays with its owner.",
+        examples=["https://shop.example.com"],
+    )
 
 
 class File(BaseModel):
-    """A CSV file with the columns namespace, organization, instance."""
+    """A CSV file with the columns namespace, organization, instance, address; the last two are optional."""
 
     text: str = Field(max_length=LONGEST_FILE, examples=["namespace,organization,instance\nkopi-senja-n8n,kopi-senja,n8n\n"])
     dry_run: bool = Field(default=False, description="Only say what would be done.")
@@ -55,7 +62,11 @@ def list_mapping(
 )
 def assign_namespace(caller: Calling, namespace: Namespace, wanted: Assignment) -> mapping.NamespaceRow:
     return caller.change(
-        mapping.assign, namespace=namespace, organization_id=wanted.organization_id, instance_id=wanted.instance_id
+        mapping.assign,
+        namespace=namespace,
+        organization_id=wanted.organization_id,
+        instance_id=wanted.instance_id,
+        address=wanted.address,
     )
 
 
