@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from models.domain import latency
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -193,6 +195,25 @@ VOLUME = Entity(
     ),
 )
 
+_INGRESS_COUNTERS = _columns(
+    ("requests_total", "1", "requests answered"),
+    ("requests_4xx_total", "1", "of these with a status from 400 to 499"),
+    ("requests_5xx_total", "1", "of these with a status from 500"),
+    ("request_seconds_total", "s", "time spent answering"),
+    ("received_bytes_total", "B", "bytes of requests"),
+    ("sent_bytes_total", "B", "bytes of answers: what egress is billed from"),
+    ("retries_total", "1", "requests that were sent to the service again because it did not answer"),
+    ("timed_requests_total", "1", "requests whose time is in request_seconds_total and in the counters below"),
+    *(
+        (
+            latency.within(bound),
+            "1",
+            f"requests answered within {bound:g} s; unknown when the ingress does not count for this bound",
+        )
+        for bound in latency.BOUNDS
+    ),
+)
+
 INGRESS = Entity(
     name="ingress",
     about="One service behind the ingress, as one process of the ingress counts its traffic.",
@@ -204,25 +225,9 @@ INGRESS = Entity(
         ("namespace", "", "namespace of the Kubernetes service, when the name could be matched to one"),
         ("target", "", "Kubernetes service and port, when the name could be matched"),
     ),
-    counters=_columns(
-        ("requests_total", "1", "requests answered"),
-        ("requests_4xx_total", "1", "of these with a status from 400 to 499"),
-        ("requests_5xx_total", "1", "of these with a status from 500"),
-        ("request_seconds_total", "s", "time spent answering"),
-        ("received_bytes_total", "B", "bytes of requests"),
-        ("sent_bytes_total", "B", "bytes of answers: what egress is billed from"),
-    ),
+    counters=_INGRESS_COUNTERS,
     gauges=(),
-    summed=frozenset(
-        (
-            "requests_total",
-            "requests_4xx_total",
-            "requests_5xx_total",
-            "request_seconds_total",
-            "received_bytes_total",
-            "sent_bytes_total",
-        )
-    ),
+    summed=frozenset(c.name for c in _INGRESS_COUNTERS),
 )
 
 ENTITIES: Mapping[str, Entity] = {e.name: e for e in (POD, NODE, FILESYSTEM, VOLUME, INGRESS)}

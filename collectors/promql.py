@@ -50,6 +50,9 @@ class Shape(StrEnum):
     """`metric{...}[window]`: all raw samples with their own times."""
     LAST = "last"
     """`last_over_time(metric{...}[window])` over at least five minutes: facts that hold on between scrapes."""
+    ADDED = "added"
+    """Newest sample of each series in the window, added by Prometheus over the labels `parts`. Only for what one process counts and
+    is scraped together, so that the sum is of one instant, and only where so many series would travel for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,9 @@ class Expression:
     keep: str = ""
     """Comparison that leaves out what need not travel; for `LAST` only."""
     by: str = ""
-    """Labels that alone matter: one row for each combination that there is; for `LAST` only."""
+    """Labels that alone matter: one row for each combination that there is; for `LAST` and `ADDED` only."""
+    parts: str = ""
+    """Labels that are added up; for `ADDED` only. A series that is there twice counts once."""
     before: int = 0
     """Seconds before the window in which a fact counts as well; for `LAST` only."""
 
@@ -81,6 +86,8 @@ class Expression:
         if self.shape is Shape.LAST:
             last = f"last_over_time({selector}[{max(seconds + self.before, FACTS_SECONDS)}s]){self.keep}"
             return f"count by ({self.by}) ({last})" if self.by else last
+        if self.shape is Shape.ADDED:
+            return f"sum by ({self.by}) (max by ({self.by},{self.parts}) (last_over_time({selector}[{seconds}s])))"
         return f"{selector}[{seconds}s]"
 
 
@@ -234,6 +241,17 @@ _ALL = (
     _traefik("ingress_seconds", "traefik_service_request_duration_seconds_sum", "s"),
     _traefik("ingress_received", "traefik_service_requests_bytes_total", "B"),
     _traefik("ingress_sent", "traefik_service_responses_bytes_total", "B"),
+    _traefik("ingress_retries", "traefik_service_retries_total", "1"),
+    Expression(
+        "ingress_within",
+        "traefik_service_request_duration_seconds_bucket",
+        Exporter.TRAEFIK,
+        "1",
+        "ingress",
+        shape=Shape.ADDED,
+        by="service,instance,le",
+        parts="code,method,protocol",
+    ),
 )
 
 EXPRESSIONS: Mapping[str, Expression] = {e.name: e for e in _ALL}

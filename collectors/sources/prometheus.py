@@ -11,15 +11,15 @@ import polars as pl
 
 from collectors.entities import ENTITIES
 from collectors.frames import TIME, entity_frame
-from collectors.promql import EXPRESSIONS, FACTS_SECONDS, Exporter, Jobs, Shape
+from collectors.promql import EXPRESSIONS, FACTS_SECONDS, Exporter, Expression, Jobs, Shape
 from collectors.sources import prometheus_findings as findings
 from collectors.sources import prometheus_ingress as ingress
 from collectors.sources import prometheus_nodes as nodes
 from collectors.sources import prometheus_pods as pods
 from collectors.sources import prometheus_volumes as volumes
 from collectors.sources.port import Finding, InventorySource, QueryReport, Reading, Window
-from collectors.sources.prometheus_connection import PrometheusConnection, TooMuch
-from collectors.sources.prometheus_samples import Grid, facts, samples
+from collectors.sources.prometheus_connection import PrometheusConnection, Series, TooMuch
+from collectors.sources.prometheus_samples import Grid, added, facts, samples
 from models.domain import clock
 from models.domain.cluster import Snapshot
 from models.domain.errors import PlatformError, Unavailable
@@ -138,7 +138,7 @@ class PrometheusSource:
             ),
             *findings.of_nodes(rows["node"], of_nodes.unknown, self._jobs),
             *findings.of_volumes(rows["volume"]),
-            *findings.of_ingress(rows["ingress"]),
+            *findings.of_ingress(rows["ingress"], tables["ingress_within"]),
         ]
         # an entity that no exporter tells of is absent; one that is told to be empty has an empty frame
         silent = set()
@@ -168,13 +168,25 @@ class PrometheusSource:
                 )
             expression = EXPRESSIONS[name]
             began = clock.stopwatch()
-            found = self._connection.ask(expression.query(self._jobs, grid.seconds), grid.end)
             try:
-                tables[name] = samples(found, labels, grid) if expression.shape is Shape.SAMPLES else facts(found, labels)
+                found = self._found(expression, grid)
+                tables[name] = _SHAPED[expression.shape](found, labels, grid)
             except _STRANGE as error:
                 raise self._connection.strange() from error
             reports.append(QueryReport(name, clock.stopwatch() - began, len(found)))
         return tables
+
+    def _found(self, expression: Expression, grid: Grid) -> Sequence[Series]:
+        if expression.shape is not Shape.ADDED:
+            return self._connection.ask(expression.query(self._jobs, grid.seconds), grid.end)
+        seconds = -(-grid.step // timedelta(seconds=1))
+        query = expression.query(self._jobs, seconds)
+        if grid.count == 1:
+            return self._connection.ask(query, grid.end)
+        if grid.step == timedelta(seconds=seconds):
+            return self._connection.points(query, grid.start + grid.step, grid.end, seconds)
+        ends = [grid.start + grid.step * i for i in range(1, grid.count + 1)]
+        return [{**one, "values": [one["value"]]} for end in ends for one in self._connection.ask(query, end)]
 
     def _up(self, grid: Grid, reports: list[QueryReport]) -> pl.DataFrame:
         """Every scrape that Prometheus made, from some minutes before the grid on."""
@@ -200,6 +212,13 @@ class PrometheusSource:
             return self._inventory.snapshot()
         except PlatformError:
             return None
+
+
+_SHAPED: Mapping[Shape, Callable[[Sequence[Series], Sequence[str], Grid], pl.DataFrame]] = {
+    Shape.SAMPLES: samples,
+    Shape.LAST: lambda found, labels, _: facts(found, labels),
+    Shape.ADDED: added,
+}
 
 
 def _runs(windows: Sequence[Window]) -> Iterator[Sequence[Window]]:

@@ -10,8 +10,10 @@ import polars as pl
 
 from collectors.promql import Exporter, Jobs
 from collectors.sources.port import NOT_SAMPLED, Finding, Severity, Window
+from collectors.sources.prometheus_ingress import foreign
 from collectors.sources.prometheus_samples import METRIC
 from models.domain.cluster import Phase, Snapshot
+from models.domain.latency import BOUNDS
 
 COVERAGE = 0.9
 """Share of the running containers that must have series."""
@@ -234,7 +236,7 @@ def of_volumes(rows: pl.DataFrame) -> Iterator[Finding]:
         )
 
 
-def of_ingress(rows: pl.DataFrame) -> Iterator[Finding]:
+def of_ingress(rows: pl.DataFrame, within: pl.DataFrame) -> Iterator[Finding]:
     unmatched = rows.filter(pl.col("namespace").is_null())["service"].unique().sort().to_list()
     unmatched = [name for name in unmatched if not name.endswith("@internal")]
     if unmatched:
@@ -242,4 +244,22 @@ def of_ingress(rows: pl.DataFrame) -> Iterator[Finding]:
             "ingress_unmatched",
             Severity.INFO,
             f"Traffic of {len(unmatched)} names of the ingress belongs to no known service: {', '.join(unmatched[:3])}.",
+        )
+    if rows.is_empty():
+        return
+    if rows["timed_requests_total"].null_count() == rows.height:
+        yield Finding(
+            "ingress_untimed",
+            Severity.INFO,
+            "The ingress counts requests but not how long they take, so latency is not known. "
+            "Traefik tells it by traefik_service_request_duration_seconds.",
+        )
+    strange = foreign(within)
+    if strange:
+        shown = ", ".join(f"{bound:g}" for bound in strange[:5])
+        yield Finding(
+            "ingress_bounds",
+            Severity.INFO,
+            f"The ingress counts answers within {shown} s, for which there is no column; percentiles of latency use its other bounds. "
+            f"Kept are {', '.join(f'{bound:g}' for bound in BOUNDS)} s.",
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
+from math import inf
 
 import polars as pl
 
@@ -11,11 +12,14 @@ from collectors.entities import INGRESS
 from collectors.frames import entity_frame
 from collectors.sources.kubernetes_objects import Backend
 from collectors.sources.prometheus_samples import column, total
+from models.domain import latency
 
 _SERIES = ("service", "instance", "code", "method", "protocol")
-LABELS: Mapping[str, Sequence[str]] = dict.fromkeys(
-    ("ingress_requests", "ingress_seconds", "ingress_received", "ingress_sent"), _SERIES
-)
+LABELS: Mapping[str, Sequence[str]] = {
+    **dict.fromkeys(("ingress_requests", "ingress_seconds", "ingress_received", "ingress_sent"), _SERIES),
+    "ingress_retries": ("service", "instance"),
+    "ingress_within": ("service", "instance", "le"),
+}
 KEY = ("service", "instance")
 _PARTS = ("code", "method", "protocol")
 _COUNTERS = {
@@ -27,6 +31,9 @@ _COUNTERS = {
     "sent_bytes_total": ("ingress_sent", ""),
 }
 
+_RETRIES = "retries_total"
+_TIMED = {inf: "timed_requests_total", **{bound: latency.within(bound) for bound in latency.BOUNDS}}
+
 
 def ingress_rows(found: Mapping[str, pl.DataFrame], named: Iterable[Backend], services: Iterable[Backend]) -> pl.DataFrame:
     """Frame rows with `tick`; `namespace` and `target` where the name could only be made from one service."""
@@ -35,9 +42,12 @@ def ingress_rows(found: Mapping[str, pl.DataFrame], named: Iterable[Backend], se
         part = found[name].filter(pl.col("code").str.starts_with(code)) if code else found[name]
         columns.append(column(total(part, KEY, _PARTS), metric, KEY))
     rows = reduce(lambda left, right: left.join(right, on=[*KEY, "tick"], how="full", coalesce=True), columns)
+    retries = column(total(found["ingress_retries"], KEY, ()), _RETRIES, KEY)
+    rows = rows.join(retries, on=[*KEY, "tick"], how="left").join(_timed(found["ingress_within"]), on=[*KEY, "tick"], how="left")
     answered = rows["requests_total"].is_not_null()
-    # requests were answered, none of them with such a status: that is zero, not unknown
-    rows = rows.with_columns(pl.when(answered).then(pl.col(m).fill_null(0.0)).alias(m) for m in list(_COUNTERS)[1:3])
+    # requests were answered, none of them with such a status, none tried again: that is zero, not unknown
+    none = (*list(_COUNTERS)[1:3], _RETRIES)
+    rows = rows.with_columns(pl.when(answered).then(pl.col(m).fill_null(0.0)).alias(m) for m in none)
     times = total(found["ingress_requests"], KEY, _PARTS).select(*KEY, "tick", "ts")
     rows = rows.join(times, on=[*KEY, "tick"], how="inner")
     table = targets(named, services)
@@ -45,6 +55,22 @@ def ingress_rows(found: Mapping[str, pl.DataFrame], named: Iterable[Backend], se
     where = [(n, *table.get(n.rsplit("@", 1)[0], (None, None))) for n in names]
     facts = pl.DataFrame(where, schema={"service": pl.String(), "namespace": pl.String(), "target": pl.String()}, orient="row")
     return rows.join(facts, on="service", how="left")
+
+
+def _timed(table: pl.DataFrame) -> pl.DataFrame:
+    """KEY, `tick`, and a column of each bound that is kept and counted for. Another spelling of a bound (5 and 5.0) is the same one."""
+    bounds = table.with_columns(pl.col("le").cast(pl.Float64, strict=False).alias("bound"))
+    frame = bounds.select(*KEY, "tick").unique(maintain_order=True)
+    for bound, name in _TIMED.items():
+        one = bounds.filter(pl.col("bound") == bound)
+        frame = frame.join(one.group_by(*KEY, "tick").agg(pl.col("value").max().alias(name)), on=[*KEY, "tick"], how="left")
+    return frame
+
+
+def foreign(table: pl.DataFrame) -> list[float]:
+    """Bounds that the ingress counts for and that are not kept."""
+    seen = table["le"].unique().cast(pl.Float64, strict=False).drop_nulls().to_list()
+    return sorted(set(seen) - set(_TIMED))
 
 
 def targets(named: Iterable[Backend], services: Iterable[Backend]) -> Mapping[str, tuple[str, str]]:

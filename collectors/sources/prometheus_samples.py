@@ -66,6 +66,22 @@ def samples(found: Sequence[Series], labels: Sequence[str], grid: Grid) -> pl.Da
     )
 
 
+def added(found: Sequence[Series], labels: Sequence[str], grid: Grid) -> pl.DataFrame:
+    """One row per series and window of an answer that has one value at each window's end: `labels`, `tick`, `value`."""
+    values = [[s["value"]] if grid.count == 1 else s["values"] for s in found]
+    flat = [v for of_one in values for v in of_one]
+    start, step = grid.start.timestamp(), grid.step.total_seconds()
+    frame = pl.DataFrame(
+        {
+            "series": pl.Series([i for i, of_one in enumerate(values) for _ in of_one], dtype=pl.UInt32),
+            "window": pl.Series([round((v[0] - start) / step) for v in flat], dtype=pl.Int64),
+            "value": _numbers(v[1] for v in flat),
+        }
+    ).filter(pl.col("window").is_between(1, grid.count))
+    tick = _time(round(start * 1000) + pl.col("window") * round(step * 1000)).alias("tick")
+    return frame.select(*(_label(found, name).gather(frame["series"]) for name in labels), tick, "value")
+
+
 def facts(found: Sequence[Series], labels: Sequence[str]) -> pl.DataFrame:
     """One row per series of an instant question: `labels` and `value`."""
     return pl.DataFrame([*(_label(found, name) for name in labels), _numbers(s["value"][1] for s in found)])

@@ -6,6 +6,7 @@ counter at any instant needs no sum over the past. Rows are components, columns 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -134,6 +135,17 @@ class Office:
         edge = np.array([self.start])
         begin = daily(edge + shift, self.closes - self.opens)
         return daily(np.clip(x, self.start, self.end) + shift, self.closes - self.opens) - begin
+
+    def hours(self, until: float) -> tuple[Floats, Floats]:
+        """From when to when it is on, for each day that began before `until`."""
+        last = min(self.end, until)
+        if last <= self.start:
+            return np.empty(0), np.empty(0)
+        first = math.floor((self.start + self.midnight + ZONE) / DAY) * DAY - self.midnight - ZONE
+        days = np.arange(first, last, DAY)
+        opens, closes = np.maximum(days + self.opens, self.start), np.minimum(days + self.closes, self.end)
+        there = (opens < closes) & (opens < last)
+        return opens[there], closes[there]
 
     def on(self, x: Floats) -> Floats:
         """1 while it is on, else 0."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from models.domain import latency
 from models.world import chance
 from models.world.apps import LOCAL
 from models.world.chance import Floats
@@ -15,6 +16,8 @@ from models.world.curves import Office, settle
 from models.world.meters import Mind
 from models.world.timeline import Binding, Incarnation, Slot
 
+BOUNDS = (0.1, 0.3, 0.5, 1.2, 5.0)
+"""Seconds for which the ingress is set to count the answers that took no longer."""
 COUNTERS = (
     "requests_total",
     "requests_4xx_total",
@@ -22,10 +25,17 @@ COUNTERS = (
     "request_seconds_total",
     "received_bytes_total",
     "sent_bytes_total",
+    "retries_total",
+    "timed_requests_total",
+    *(latency.within(bound) for bound in BOUNDS),
 )
 MindOf = Callable[[Slot], Mind]
+Span = tuple[Floats, Floats, Floats, Floats]
+"""Starts and ends of the times in which a slot answered, its traffic at each start, and what it had answered before."""
 _SLOWED = 1.3
 """How much longer an answer takes beside a noisy neighbour."""
+_SPREAD = 0.8
+"""Of the times of answers, as the deviation of their logarithm: one in twenty takes some three times as long as the mean."""
 
 
 class Service:
@@ -34,7 +44,7 @@ class Service:
     def __init__(self, namespace: str, slots: Sequence[Slot], mind: MindOf, offices: Callable[[Slot], Sequence[Office]]) -> None:
         self.namespace, self.slots, self._mind, self._offices = namespace, slots, mind, offices
         self._mark: object = None
-        self._spans: list[tuple[Floats, Floats, Floats, Floats]] = []
+        self._spans: list[Span] = []
 
     @property
     def name(self) -> str:
@@ -43,39 +53,68 @@ class Service:
     def life(self, x: Floats) -> Floats:
         """A row of each of COUNTERS, counted from the epoch by an ingress that never restarts."""
         total = np.zeros((len(COUNTERS), len(x)))
-        for slot, (start, end, begun, done) in zip(self.slots, self._answering(), strict=True):
+        for slot, span in zip(self.slots, self._answering(), strict=True):
             mind = self._mind(slot)
             person = mind.person
             traffic = mind.traffic(x)
             born = mind.traffic(np.array([slot.pods[0].created]))[0]
             asked = np.maximum(0.0, traffic - born)
-            answered = np.zeros(len(x))
-            if len(start):
-                at = np.searchsorted(start, x, "right") - 1
-                found = np.maximum(at, 0)
-                inside = np.where(x < end[found], traffic, begun[found] + done[found + 1] - done[found])
-                answered = np.where(at >= 0, done[found] + inside - begun[found], 0.0)
-            slow = np.zeros(len(x))
+            answered = self._answered(span, x, traffic)
+            crowded = np.zeros(len(x))
             for office in self._offices(slot):
-                slow += office.integral(x)
+                crowded += self._within(slot, span, office, x)
+            crowded = np.minimum(crowded, answered)
             rate = person.requests
             failed = np.maximum(0.0, asked - answered)
             total[0] += rate * asked
             total[1] += 0.013 * rate * asked
             total[2] += rate * failed + 0.0015 * rate * asked
-            total[3] += rate * person.latency * (answered + _SLOWED * slow) + 0.002 * rate * failed
+            total[3] += rate * person.latency * (answered + _SLOWED * crowded) + 0.002 * rate * failed
             total[4] += 0.5 * person.received * asked
             total[5] += person.sent * answered + 300.0 * rate * failed
+            total[7] += rate * (answered + failed)
+            for row, bound in enumerate(BOUNDS, start=8):
+                usual = _share(bound, person.latency)
+                total[row] += rate * (usual * answered + failed)
+                if crowded.any():
+                    total[row] -= rate * (usual - _share(bound, person.latency * (1.0 + _SLOWED))) * crowded
         return total
 
-    def _answering(self) -> list[tuple[Floats, Floats, Floats, Floats]]:
+    @staticmethod
+    def _answered(span: Span, x: Floats, traffic: Floats) -> Floats:
+        """Of `traffic` at each x, what had been answered."""
+        start, end, begun, done = span
+        if not len(start):
+            return np.zeros(len(x))
+        at = np.searchsorted(start, x, "right") - 1
+        found = np.maximum(at, 0)
+        inside = np.where(x < end[found], traffic, begun[found] + done[found + 1] - done[found])
+        counted: Floats = np.where(at >= 0, done[found] + inside - begun[found], 0.0)
+        return counted
+
+    def _within(self, slot: Slot, span: Span, office: Office, x: Floats) -> Floats:
+        """What a slot had answered at each x while the office was open."""
+        opens, closes = office.hours(float(x.max()))
+        if not len(opens):
+            return np.zeros(len(x))
+        traffic = self._mind(slot).traffic
+        begun = self._answered(span, opens, traffic(opens))
+        whole = self._answered(span, closes, traffic(closes)) - begun
+        before = np.concatenate(([0.0], np.cumsum(whole)))
+        at = np.searchsorted(opens, x, "right") - 1
+        found = np.maximum(at, 0)
+        here = np.minimum(x, closes[found])
+        counted: Floats = np.where(at >= 0, before[found] + self._answered(span, here, traffic(here)) - begun[found], 0.0)
+        return counted
+
+    def _answering(self) -> list[Span]:
         """Of each slot: from when to when it answered (merged), its traffic at each start, and what it had answered before."""
         mark = tuple((len(pod.runs), pod.runs[-1].end if pod.runs else 0) for slot in self.slots for pod in slot.pods)
         if mark != self._mark:
             self._spans, self._mark = [self._merged(slot) for slot in self.slots], mark
         return self._spans
 
-    def _merged(self, slot: Slot) -> tuple[Floats, Floats, Floats, Floats]:
+    def _merged(self, slot: Slot) -> Span:
         runs = [(r.ready, math.inf if r.end is None else r.end) for pod in slot.pods for r in pod.runs]
         spans: list[list[float]] = []
         for ready, ended in sorted((a, b) for a, b in runs if a < b):
@@ -112,6 +151,11 @@ class Service:
         load = np.maximum(0.2, mind.level(x))
         seconds: Floats = mind.person.latency * (0.7 + 0.3 * load + 0.5 * noise) * (1.0 + _SLOWED * crowd) + 0.012
         return seconds
+
+
+def _share(bound: float, seconds: float) -> float:
+    """Of the answers that take so many seconds on average, those that take no longer than the bound; their logarithm is normal."""
+    return 0.5 * (1.0 + math.erf((math.log(bound / seconds) + _SPREAD**2 / 2) / (_SPREAD * math.sqrt(2.0))))
 
 
 class Ingress:

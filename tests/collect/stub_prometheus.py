@@ -15,7 +15,9 @@ from typing import Any
 
 Series = dict[str, Any]
 _QUERY = re.compile(
-    r"(?P<by>count by \([\w,]+\) \()?(?P<last>last_over_time\()?(?P<metric>\w*)\{(?P<where>[^}]*)\}\[(?P<seconds>\d+)s\]"
+    r"(?P<added>sum by \((?P<kept>[\w,]+)\) \(max by \([\w,]+\) \()?"
+    r"(?P<by>count by \([\w,]+\) \()?"
+    r"(?P<last>last_over_time\()?(?P<metric>\w*)\{(?P<where>[^}]*)\}\[(?P<seconds>\d+)s\]"
 )
 _SEVERAL = re.compile(r'__name__=~"([\w|]+)"')
 _CPU, _MEMORY = "container_cpu_usage_seconds_total", "container_memory_working_set_bytes"
@@ -111,11 +113,31 @@ class Cluster:
         seen = {(labels.get("namespace", ""), labels.get("pod", "")) for labels in told if labels.get("container")}
         return [{"metric": {"namespace": space, "pod": pod}, "value": [at, "1"]} for space, pod in sorted(seen)]
 
+    def added(self, metric: str, kept: list[str], at: float, seconds: int) -> list[Series]:
+        """The newest value of each extra series in the window, added over all labels but those that are kept."""
+        sums: dict[tuple[str, ...], float] = {}
+        for one in self.extra[metric](at) if metric in self.extra else []:
+            inside = [float(v) for t, v in one["values"] if at - seconds <= t <= at]
+            if inside:
+                key = tuple(one["metric"].get(label, "") for label in kept)
+                sums[key] = sums.get(key, 0.0) + inside[-1]
+        return [{"metric": dict(zip(kept, key, strict=True)), "value": [at, repr(v)]} for key, v in sums.items()]
+
+    def answers(self, query: str, times: list[float]) -> list[Series]:
+        """The same at several times."""
+        found: dict[str, Series] = {}
+        for at in times:
+            for one in self.answer(query, at):
+                found.setdefault(json.dumps(one["metric"]), {"metric": one["metric"], "values": []})["values"].append(one["value"])
+        return list(found.values())
+
     def answer(self, query: str, at: float) -> list[Series]:
         found = _QUERY.match(query)
         if found is None:
             return []
         metric, seconds = found["metric"], int(found["seconds"])
+        if found["added"]:
+            return self.added(metric, found["kept"].split(","), at, seconds)
         if found["by"]:
             return self.containers(metric, at, seconds)
         several = _SEVERAL.search(found["where"])
@@ -170,6 +192,9 @@ def stub_prometheus(cluster: Cluster | None = None, port: int = 0) -> Iterator[S
             if parts.path.endswith("query_range"):
                 start, step = float(asked["start"]), float(asked["step"])
                 times = [start + i * step for i in range(int((at - start) // step) + 1)]
+                if query.startswith("sum by"):
+                    send(self, body(stub.cluster.answers(query, times)))
+                    return
                 held = [t for t in times if t >= stub.cluster.born]
                 result: list[Series] = [{"metric": {}, "values": [[t, "1"] for t in held]}] if held else []
                 send(self, body(result))

@@ -212,6 +212,57 @@ def test_codes_and_methods_of_a_service_are_added(stub: Stub) -> None:
     assert row["received_bytes_total"] is None
 
 
+REQUESTS, BUCKETS = "traefik_service_requests_total", "traefik_service_request_duration_seconds_bucket"
+
+
+def service(at: float, value: float, **labels: str) -> dict[str, Any]:
+    return one({"service": "a-web-80@kubernetes", "instance": "t", "code": "200", "method": "GET", **labels}, (at, value))
+
+
+def test_requests_are_counted_by_the_time_they_took(stub: Stub) -> None:
+    stub.cluster.extra[REQUESTS] = saying(service(T, 10), service(T, 4, code="500"))
+    assert read(stub).frames["ingress"]["timed_requests_total"].to_list() == [None]
+    assert "ingress_untimed" in codes(read(stub))
+    stub.cluster.extra[BUCKETS] = saying(
+        *(service(T, v, le=le) for le, v in (("0.1", 5), ("1.2", 8), ("5.0", 9), ("7", 10), ("+Inf", 10))),
+        *(service(T, v, le=le, code="500") for le, v in (("0.1", 1), ("1.2", 2), ("5.0", 3), ("7", 4), ("+Inf", 4))),
+        service(T - 40, 3, le="0.1", code="404"),  # of the window before
+    )
+    reading = read(stub)
+    row = reading.frames["ingress"].row(0, named=True)
+    assert (row["requests_within_100ms_total"], row["requests_within_1200ms_total"], row["requests_within_5000ms_total"]) == (
+        6,
+        10,
+        12,
+    )
+    assert (row["timed_requests_total"], row["retries_total"]) == (14, 0)
+    assert row["requests_within_300ms_total"] is None  # not counted for: unknown, not zero
+    assert "ingress_bounds" in codes(reading)
+    assert "ingress_untimed" not in codes(reading)
+    stub.cluster.extra["traefik_service_retries_total"] = saying(one({"service": "a-web-80@kubernetes", "instance": "t"}, (T, 2)))
+    assert read(stub).frames["ingress"]["retries_total"].to_list() == [2.0]
+
+
+@pytest.mark.parametrize("seconds", [30.0, 2.5])
+def test_times_of_several_windows_read_together_are_those_of_each(stub: Stub, seconds: float) -> None:
+    step = timedelta(seconds=seconds)
+    times = [T - 60 + i * seconds / 2 for i in range(1, 60)]
+
+    def counted(at: float, **labels: str) -> dict[str, Any]:
+        found = service(T, 0, **labels)
+        return {**found, "values": [[t, str(t - T + 100)] for t in times if at - 60 < t <= at]}
+
+    stub.cluster.extra[REQUESTS] = lambda at: [counted(at)]
+    stub.cluster.extra[BUCKETS] = lambda at: [counted(at, le="0.1"), counted(at, le="+Inf")]
+    source = PrometheusSource(stub.url)
+    windows = [Window(END - step * i, END - step * (i - 1)) for i in (2, 1)]
+    for window, reading in source.read_many(windows):
+        row = reading.frames["ingress"].row(0, named=True)
+        assert row["timed_requests_total"] == row["requests_within_100ms_total"] == row["requests_total"]
+        stub.cached.clear()
+        assert source.read(window).frames["ingress"].row(0, named=True) == row
+
+
 def test_names_of_the_ingress_are_built_and_never_taken_apart() -> None:
     """`a-b` / `c` and `a` / `b-c` make the same name, so it belongs to neither."""
     twins = [Backend("a-b", "c", ("80",)), Backend("a", "b-c", ("80",)), Backend("x", "web", ("80", "http"))]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections import Counter
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.domain import latency
 from models.domain.cluster import Event, Node, Phase, Pod, Resources
-from models.world import tenants
+from models.world import tenants, traffic
 from models.world.faults import Fault, Kind
 from models.world.state import begin, from_json, to_json
 from models.world.table import Table
@@ -100,6 +102,7 @@ def test_samples_lie_in_the_window_that_owns_them_and_there_is_one_per_thing(wor
     assert len(set(zip(table.index.tolist(), tick.tolist(), strict=True))) == len(tick)
 
 
+WITHIN = tuple(latency.within(bound) for bound in traffic.BOUNDS)
 COUNTERS = {
     "pod": (
         "cpu_usage_seconds_total", "cpu_cfs_periods_total", "cpu_cfs_throttled_periods_total", "network_receive_bytes_total",
@@ -112,7 +115,7 @@ COUNTERS = {
     ),
     "ingress": (
         "requests_total", "requests_4xx_total", "requests_5xx_total", "request_seconds_total", "received_bytes_total",
-        "sent_bytes_total",
+        "sent_bytes_total", "timed_requests_total", *WITHIN,
     ),
 }  # fmt: skip
 
@@ -303,6 +306,28 @@ def test_a_noisy_neighbour_takes_its_node_in_office_hours_only(world: World) -> 
         cores = {k: np.diff(v["cpu_usage_seconds_total"]).sum() / 600 for k, v in pods.items()}
         loudest = max((k for k in cores if not math.isnan(cores[k])), key=lambda k: cores[k])
         assert bool(f"{loudest[0]}/{loudest[1]}" == tenants.NOISY and cores[loudest] > 1.0) == noisy
+
+
+def _p95(numbers: dict[str, np.ndarray]) -> float:
+    counts = {bound: numbers[f"{latency.within(bound)}_inc"].sum() for bound in traffic.BOUNDS}
+    found = latency.quantile(0.95, counts, numbers["timed_requests_total_inc"].sum())
+    assert found is not None
+    return found.seconds
+
+
+def test_answers_are_timed_and_take_longer_beside_the_noisy_neighbour(world: World) -> None:
+    slower = 0
+    noon, night = (
+        by_thing(world.windows("ingress", ends(datetime(2026, 11, 25, hour, tzinfo=NOW.tzinfo), 12, 300.0)), "namespace")
+        for hour in (5, 19)
+    )
+    for (namespace,), busy in noon.items():
+        assert busy["timed_requests_total_inc"] == pytest.approx(busy["requests_total_inc"], abs=1.0)
+        counts = [busy[f"{latency.within(bound)}_inc"].sum() for bound in traffic.BOUNDS]
+        assert all(a <= b + 1 for a, b in pairwise(counts))
+        if busy["requests_total_inc"].sum() > 200 and night[namespace,]["requests_total_inc"].sum() > 200:
+            slower += _p95(busy) > 1.3 * _p95(night[namespace,])
+    assert 0 < slower < len(noon) / 2
 
 
 def test_where_samples_were_lost_there_are_none(world: World) -> None:
