@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # polars, DuckDB and the Kubernetes client cost most of a sta
 
     from collectors.collect import Collector
     from collectors.sources.port import InventorySource, MetricsSource, ProbeSource, ProbeTarget
+    from collectors.sources.prometheus import PrometheusSource
     from collectors.warehouse import Reader, Warehouse
 
 
@@ -305,25 +306,30 @@ def _inventory(settings: Settings, clock: Clock) -> InventorySource:
 
 def _metrics(settings: Settings, clock: Clock, inventory: InventorySource) -> MetricsSource:
     if settings.live:
-        from collectors.promql import Jobs
-        from collectors.sources.prometheus import PrometheusSource
-
-        return PrometheusSource(
-            settings.prometheus_url,
-            token=settings.prometheus_token.get_secret_value(),
-            jobs=Jobs(
-                cadvisor=settings.job_cadvisor,
-                kubelet=settings.job_kubelet,
-                kube_state_metrics=settings.job_kube_state_metrics,
-                node_exporter=settings.job_node_exporter,
-                traefik=settings.job_traefik,
-            ),
-            cluster=settings.cluster,
-            inventory=inventory,
-        )
+        return prometheus(settings, inventory)
     from collectors.sources.simulated import SimulatedMetrics, open_world
 
     return SimulatedMetrics(open_world(world_file(settings), settings.demo_seed, clock), clock)
+
+
+def prometheus(settings: Settings, inventory: InventorySource | None) -> PrometheusSource:
+    """The Prometheus that the settings name; without an inventory only the cluster's part of the answers is missing."""
+    from collectors.promql import Jobs
+    from collectors.sources.prometheus import PrometheusSource
+
+    return PrometheusSource(
+        settings.prometheus_url,
+        token=settings.prometheus_token.get_secret_value(),
+        jobs=Jobs(
+            cadvisor=settings.job_cadvisor,
+            kubelet=settings.job_kubelet,
+            kube_state_metrics=settings.job_kube_state_metrics,
+            node_exporter=settings.job_node_exporter,
+            traefik=settings.job_traefik,
+        ),
+        cluster=settings.cluster,
+        inventory=inventory,
+    )
 
 
 def _prober(settings: Settings, clock: Clock) -> ProbeSource:

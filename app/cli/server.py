@@ -133,9 +133,10 @@ class _Server(uvicorn.Server):
         for line in announcement(self._made, self._found):
             edge.say(line)
         sys.stdout.flush()
-        if self._found.live and (said := await asyncio.to_thread(unreached, self._made)):
-            edge.say(said)
-            sys.stdout.flush()
+        if self._found.live:
+            # not waited for: one that stands still takes long, and Ctrl-C must not
+            threading.Thread(target=_tell, args=(unmeasured, self._made), name="prometheus-look", daemon=True).start()
+            await asyncio.to_thread(_tell, unreached, self._made)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if self._beside is not None:
@@ -196,6 +197,25 @@ def unreached(made: Container) -> str:
                 return f"cluster: not reached, because {error}"
         pause.wait(0.05)
     return ""
+
+
+def unmeasured(made: Container) -> str:
+    """Why Prometheus gives no samples, as one line; empty when it does."""
+    source = container.prometheus(made.settings, None)
+    try:
+        if source.oldest() is not None:
+            return ""
+        return f"prometheus: {made.settings.prometheus_url} answers and scrapes nothing at all. Look at its targets page."
+    except PlatformError as error:
+        return f"prometheus: not read, because {error}"
+    finally:
+        source.close()
+
+
+def _tell(look: Callable[[Container], str], made: Container) -> None:
+    if said := look(made):
+        edge.say(said)
+        sys.stdout.flush()
 
 
 def _first_admin(made: Container) -> str | None:

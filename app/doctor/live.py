@@ -11,7 +11,6 @@ from app import container
 from app.config import Settings
 from app.doctor.checks import Check, good, problem, warning
 from collectors import windows
-from collectors.promql import Jobs
 from collectors.sources.port import Severity
 from models.domain.clock import Clock, stopwatch
 
@@ -84,24 +83,11 @@ def rights(settings: Settings, _clock: Clock) -> Iterator[Check]:
 def prometheus(settings: Settings, clock: Clock) -> Iterator[Check]:
     """As the collector reads it: its own questions for the newest window, and what it finds missing in the answers."""
     from collectors.sources.kubernetes import KubernetesInventory
-    from collectors.sources.prometheus import PrometheusSource
 
     inventory = None
     if settings.live:
         inventory = KubernetesInventory(settings.kubeconfig, clock=clock, context=settings.kube_context, cluster=settings.cluster)
-    source = PrometheusSource(
-        settings.prometheus_url,
-        token=settings.prometheus_token.get_secret_value(),
-        jobs=Jobs(
-            cadvisor=settings.job_cadvisor,
-            kubelet=settings.job_kubelet,
-            kube_state_metrics=settings.job_kube_state_metrics,
-            node_exporter=settings.job_node_exporter,
-            traefik=settings.job_traefik,
-        ),
-        cluster=settings.cluster,
-        inventory=inventory,
-    )
+    source = container.prometheus(settings, inventory)
     try:
         oldest = source.oldest()
         if oldest is None:
