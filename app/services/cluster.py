@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from app.context import Context
-from app.services import cluster_rows, directory, findings, present, remembered
+from app.services import cluster_rows, directory, findings, machines, present, remembered
 from app.services.cluster_shapes import (
     ClaimRow,
     ContainerRow,
@@ -24,6 +24,7 @@ from models.domain.access import Permission
 from models.domain.cluster import Container, Phase, Pod, Resources
 from models.domain.errors import Invalid, NotFound
 from models.domain.health import BADNESS, State
+from models.domain.trouble_machines import of_machines
 
 __all__ = [
     "ClaimRow",
@@ -79,6 +80,7 @@ def node(ctx: Context, *, name: str) -> NodeDetail:
     if found is None:
         raise NotFound("The cluster has no node of that name (any more).")
     row, cluster = sight.node(found), sight.snapshot.cluster
+    measured = machines.use(ctx, cluster, {name: found}, only=name)
     return NodeDetail(
         node=row,
         pods=_worst_first([sight.pod(pod) for pod in sight.on(name)]),
@@ -86,6 +88,8 @@ def node(ctx: Context, *, name: str) -> NodeDetail:
         changes=remembered.changes_of_node(ctx, cluster=cluster, node=name),
         taints=tuple(f"{t.key}={t.value}:{t.effect}" if t.value else f"{t.key}:{t.effect}" for t in found.taints),
         labels=found.labels,
+        machine=next(iter(measured), None),
+        trouble=tuple(of_machines(measured)),
         figures={
             "cpu_used": Figure(row.cpu_used, "cores", row.measured_at, SAMPLES, NODE_CPU),
             "memory_used": Figure(row.memory_used, "B", row.measured_at, SAMPLES, "memory_total_bytes - memory_available_bytes"),

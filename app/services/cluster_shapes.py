@@ -9,6 +9,8 @@ from datetime import datetime
 from app.services.figures import Figure
 from models.domain.cluster import Event, Resources
 from models.domain.health import Condition
+from models.domain.trouble_machines import MachineUse
+from models.domain.trouble_shapes import Trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,10 @@ class NodeDetail:
     changes: tuple[StateChange, ...]
     taints: tuple[str, ...]
     labels: Mapping[str, str]
+    machine: MachineUse | None
+    """What its exporter and its kubelet tell of it; None: not measured now."""
+    trouble: tuple[Trouble, ...]
+    """What is wrong with the machine itself."""
     figures: Mapping[str, Figure]
     as_of: datetime
     source: str

@@ -9,7 +9,7 @@ from functools import partial
 import polars as pl
 
 from app.context import Context
-from app.services import gaps, present
+from app.services import gaps, machines, present
 from app.services.directory import Directory
 from models.domain import trouble as rules
 from models.domain.cluster import Snapshot
@@ -43,6 +43,7 @@ def find(ctx: Context, snapshot: Snapshot, names: Directory) -> tuple[Trouble, .
         ooms=_ooms(ctx, snapshot.cluster),
         memory=_memory(ctx),
         volumes=_volumes(ctx, snapshot.cluster),
+        machines=machines.use(ctx, snapshot.cluster, snapshot.nodes),
         sources=sources(ctx),
     )
     found = judge()

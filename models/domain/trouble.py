@@ -9,13 +9,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Protocol
 
 from models.domain import health, mapping, placement
 from models.domain.cluster import Node, Pod, Snapshot
 from models.domain.health import Condition, State
 from models.domain.placement import Refusal, Unplaced
+from models.domain.trouble_machines import MachineUse, of_machines
+from models.domain.trouble_shapes import Kind, Severity, Trouble
+
+__all__ = ["Kind", "MemoryUse", "OomKill", "Owned", "Severity", "SourceAge", "Trouble", "VolumeUse", "amount", "find", "in_words"]
 
 OOM_LOOKBACK = timedelta(hours=24)
 PENDING_AFTER = timedelta(minutes=1)
@@ -27,32 +30,6 @@ VOLUME_DAYS = 4.0
 """Shares of free space, and the time to full, as KubePersistentVolumeFillingUp of kubernetes-mixin has them."""
 NEAR_LIMIT = 0.95
 """Share of the memory limit from which the kernel is about to kill."""
-
-
-class Severity(StrEnum):
-    """CRITICAL: somebody is hurt now. WARNING: somebody soon will be. INFO: to know."""
-
-    CRITICAL = "critical"
-    WARNING = "warning"
-    INFO = "info"
-
-
-class Kind(StrEnum):
-    """What a finding is about; the order is the one in which equal severities are listed."""
-
-    CLUSTER_SILENT = "cluster_silent"
-    NODE_DOWN = "node_down"
-    CRASH_LOOP = "crash_loop"
-    POD_FAILED = "pod_failed"
-    PENDING = "pending"
-    OUT_OF_MEMORY = "out_of_memory"
-    NOT_READY = "not_ready"
-    NODE_PRESSURE = "node_pressure"
-    VOLUME_FILLING = "volume_filling"
-    STALE_COLLECTION = "stale_collection"
-    MEMORY_NEAR_LIMIT = "memory_near_limit"
-    NODE_CORDONED = "node_cordoned"
-    UNOWNED = "unowned"
 
 
 class Owned(Protocol):
@@ -108,23 +85,6 @@ class MemoryUse:
     limit_bytes: float
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """One row of the list. `subject` opens the thing: `pod:UID`, `node:NAME`, `volume:NS/NAME`, `source:NAME`, `mapping`."""
-
-    kind: Kind
-    severity: Severity
-    subject: str
-    name: str
-    since: datetime | None
-    reason: str
-    next_step: str
-    organization_id: str | None = None
-    instance_id: str | None = None
-    namespace: str = ""
-    count: int = 1
-
-
 _SEVERITIES, _KINDS = tuple(Severity), tuple(Kind)
 
 
@@ -136,6 +96,7 @@ def find(
     ooms: Sequence[OomKill] = (),
     memory: Sequence[MemoryUse] = (),
     volumes: Sequence[VolumeUse] = (),
+    machines: Sequence[MachineUse] = (),
     sources: Sequence[SourceAge] = (),
     began: Mapping[str, datetime] | None = None,
 ) -> tuple[Trouble, ...]:
@@ -152,6 +113,7 @@ def find(
         found += _near_limit(snapshot, memory)
         found += _unowned(snapshot, owners)
     found += _volumes(volumes)
+    found += of_machines(machines)
     found += _stale(sources, now)
     known = began or {}
     owned = [_with_owner(_since(one, known), owners) for one in found]

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.services import cluster, history
-from app.ui import charts, cluster_tables, curves, gate, layout, queries, state
+from app.ui import charts, cluster_tables, curves, gate, layout, machine_facts, queries, state
 from app.ui.gate import Viewer
 from models.domain.access import Permission
 
@@ -36,6 +36,8 @@ def live(viewer: Viewer) -> None:
     )
     for problem in (*node.pressures, *seen.taints, *((node.reason,) if node.reason and node.state != "ready" else ())):
         st.warning(layout.plain(problem), icon=":material/warning:")
+    for warning in machine_facts.warnings(seen):
+        st.warning(warning, icon=":material/warning:")
     since, until = state.window(viewer, span)
     series = queries.attempt(history.node_series, name=node.name, since=since, until=until)
     if series is not None:
@@ -47,6 +49,8 @@ def live(viewer: Viewer) -> None:
             with place, layout.card(say(f"curve.{name}"), key=name):
                 charts.lines(fmt, series, curve, key=f"{name}_chart", alt=say.text(f"curve.{name}"), unit=unit, marks=series.marks)
         layout.source(viewer, series.source, series.formula)
+    st.subheader(say("node.machine"), anchor=False)
+    machine_facts.show(viewer, seen.machine)
     st.subheader(say("node.pods", n=len(seen.pods)), anchor=False)
     cluster_tables.pods(viewer, seen.pods, key="node_pods", on_node=False)
     happened, changed = st.tabs(

@@ -72,6 +72,73 @@ def test_values_of_nodes_equal_promql_at_the_same_instant(live: Live) -> None:
         assert len(ours) == frame.height, column
 
 
+DEVICES = '{device!~"lo|veth.*|cni.*|flannel.*|docker.*|br-.*|kube-.*|dummy.*|tunl.*|virbr.*|nodelocaldns"}'
+DISKS = '{device!~"dm-.*|md.*|z?ram.*|loop.*|sr.*|fd.*"}'
+REAL = 'fstype!~"tmpfs|ramfs"'
+MACHINES = [
+    ("clock_offset_seconds", "abs(last_over_time(node_timex_offset_seconds[30s]))"),
+    ("clock_synced", "last_over_time(node_timex_sync_status[30s])"),
+    ("conntrack_entries", "last_over_time(node_nf_conntrack_entries[30s])"),
+    ("conntrack_limit", "last_over_time(node_nf_conntrack_entries_limit[30s])"),
+    ("cpu_pressure_seconds_total", "last_over_time(node_pressure_cpu_waiting_seconds_total[30s])"),
+    ("memory_pressure_seconds_total", "last_over_time(node_pressure_memory_waiting_seconds_total[30s])"),
+    ("memory_stall_seconds_total", "last_over_time(node_pressure_memory_stalled_seconds_total[30s])"),
+    ("io_pressure_seconds_total", "last_over_time(node_pressure_io_waiting_seconds_total[30s])"),
+    ("io_stall_seconds_total", "last_over_time(node_pressure_io_stalled_seconds_total[30s])"),
+    ("major_page_faults_total", "last_over_time(node_vmstat_pgmajfault[30s])"),
+    ("oom_kills_total", "last_over_time(node_vmstat_oom_kill[30s])"),
+    ("network_receive_drops_total", f"sum by (node) (last_over_time(node_network_receive_drop_total{DEVICES}[30s]))"),
+    ("network_transmit_drops_total", f"sum by (node) (last_over_time(node_network_transmit_drop_total{DEVICES}[30s]))"),
+    ("network_receive_errors_total", f"sum by (node) (last_over_time(node_network_receive_errs_total{DEVICES}[30s]))"),
+    ("network_transmit_errors_total", f"sum by (node) (last_over_time(node_network_transmit_errs_total{DEVICES}[30s]))"),
+    ("disk_io_weighted_seconds_total", f"sum by (node) (last_over_time(node_disk_io_time_weighted_seconds_total{DISKS}[30s]))"),
+    (
+        "filesystem_fullest_share",
+        f"max by (node) (1 - last_over_time(node_filesystem_avail_bytes{{{REAL}}}[30s])"
+        f" / last_over_time(node_filesystem_size_bytes{{{REAL}}}[30s]))",
+    ),
+    (
+        "inodes_fullest_share",
+        f"max by (node) (1 - last_over_time(node_filesystem_files_free{{{REAL}}}[30s])"
+        f" / last_over_time(node_filesystem_files{{{REAL}}}[30s]))",
+    ),
+    ("running_pods", "max by (node) (last_over_time(kubelet_running_pods[30s]))"),
+    ("kubelet_certificate_seconds", "max by (node) (last_over_time(kubelet_certificate_manager_client_ttl_seconds[30s]))"),
+    ("pleg_relists_total", 'max by (node) (last_over_time(kubelet_pleg_relist_duration_seconds_bucket{le="+Inf"}[30s]))'),
+]
+
+
+def test_what_machines_tell_equals_promql_and_what_they_do_not_is_not_known(live: Live) -> None:
+    """The fake nodes expose little and the real one much: a column is known of exactly those nodes that Prometheus has it of."""
+    window = settled(live)
+    frame = live.metrics.read(window).frames["node"]
+    for column, query in MACHINES:
+        theirs = {s["metric"]["node"]: float(s["value"][1]) for s in live.bed.promql(query, window.end)}
+        ours = {n: v for n, v in frame.select("node", column).iter_rows() if v is not None}
+        assert ours == pytest.approx(theirs), column
+    standing = {n: (roles, taints) for n, roles, taints in frame.select("node", "roles", "taints").iter_rows()}
+    for node in live.inventory.snapshot().nodes.values():
+        roles = sorted(label.partition("/")[2] for label in node.labels if label.startswith("node-role.kubernetes.io/"))
+        assert standing[node.name][0] == ",".join(roles)
+        lasting = {f"{t.key}={t.value}:{t.effect}" for t in node.taints if t.value}
+        assert lasting <= set(standing[node.name][1].split(","))
+
+
+def test_file_systems_equal_promql(live: Live) -> None:
+    window = settled(live)
+    frame = live.metrics.read(window).frames["filesystem"]
+    for column, metric in (("size_bytes", "size_bytes"), ("available_bytes", "avail_bytes"), ("inodes", "files")):
+        query = f"last_over_time(node_filesystem_{metric}{{{REAL}}}[30s])"
+        theirs = {(s["metric"]["node"], s["metric"]["mountpoint"]): s for s in live.bed.promql(query, window.end)}
+        ours = {(n, m): v for n, m, v in frame.select("node", "mountpoint", column).iter_rows() if v is not None}
+        assert ours == pytest.approx({place: float(theirs[place]["value"][1]) for place in ours}), column
+        # a disk that is mounted at several places is one file system
+        disks = {(s["metric"]["node"], s["metric"]["device"]) for s in theirs.values()}
+        assert len(ours) == len(disks), column
+    measured = live.metrics.read(window).frames["node"].filter(pl.col("cpu_seconds_total").is_not_null())
+    assert {node for node, mounted in frame.select("node", "mountpoint").iter_rows() if mounted == "/"} == set(measured["node"])
+
+
 def test_counts_equal_the_api(live: Live) -> None:
     listed = json.loads(live.bed.kubectl("get", "pods", "-A", "-o", "json"))["items"]
     seen = live.inventory.snapshot()
