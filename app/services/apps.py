@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.context import Context
-from app.services import app_curves, app_events, availability, directory, present, tenure
+from app.services import answers, app_curves, app_events, availability, directory, present, tenure
+from app.services.answers import Answered
 from app.services.app_events import AppEvent
 from app.services.availability import Availability
 from app.services.directory import Directory, InstanceFacts
@@ -22,7 +23,7 @@ from models.domain.health import BADNESS, Condition, State
 from models.domain.instances import State as Life
 from models.store import instances
 
-__all__ = ["AppCard", "AppDetail", "AppEvent", "Availability", "Home", "Part", "app", "app_series", "mine"]
+__all__ = ["AppCard", "AppDetail", "AppEvent", "Availability", "Home", "Part", "app", "app_answers", "app_series", "mine"]
 
 AVAILABILITY = timedelta(days=30)
 EVENTS = timedelta(days=7)
@@ -164,6 +165,20 @@ def app_series(ctx: Context, *, instance_id: str, since: datetime, until: dateti
     names = directory.load(ctx)
     facts = _owned(ctx, names, instance_id)
     return app_curves.over(
+        ctx,
+        cluster=facts.cluster,
+        namespaces=_namespaces(names, facts),
+        owner=facts.organization_id,
+        since=since,
+        until=until,
+    )
+
+
+def app_answers(ctx: Context, *, instance_id: str, since: datetime, until: datetime) -> Answered:
+    """What the app answered through the ingress: requests, errors, how long it took; NotFound for anybody else's."""
+    names = directory.load(ctx)
+    facts = _owned(ctx, names, instance_id)
+    return answers.over(
         ctx,
         cluster=facts.cluster,
         namespaces=_namespaces(names, facts),

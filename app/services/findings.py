@@ -9,8 +9,9 @@ from functools import partial
 import polars as pl
 
 from app.context import Context
-from app.services import gaps, machines, present
+from app.services import answers, gaps, machines, present
 from app.services.directory import Directory
+from models.domain import traffic
 from models.domain import trouble as rules
 from models.domain.cluster import Snapshot
 from models.domain.trouble import OOM_LOOKBACK, Kind, MemoryUse, OomKill, SourceAge, Trouble, VolumeUse
@@ -45,6 +46,7 @@ def find(ctx: Context, snapshot: Snapshot, names: Directory) -> tuple[Trouble, .
         volumes=_volumes(ctx, snapshot.cluster),
         machines=machines.use(ctx, snapshot.cluster, snapshot.nodes),
         sources=sources(ctx),
+        more=tuple(traffic.trouble(answers.lately(ctx, snapshot.cluster), ctx.now)),
     )
     found = judge()
     crashing = [one.subject.removeprefix("pod:") for one in found if one.kind is Kind.CRASH_LOOP]

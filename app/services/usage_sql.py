@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from app.services import answers
+
 OWNED = """
 now_owned AS (
   SELECT unnest($namespaces::VARCHAR[]) AS namespace, unnest($organizations::VARCHAR[]) AS organization_id,
@@ -22,10 +24,10 @@ POD_SUMS = """
     sum(network_receive_bytes_total_inc) AS received, sum(network_transmit_bytes_total_inc) AS sent,
     sum(restarts_total_inc) AS restarts
   FROM pod_{level} WHERE cluster = $cluster AND {span} GROUP BY t, namespace"""
-INGRESS_SUMS = """
+INGRESS_SUMS = f"""
   SELECT t, coalesce(namespace, '') AS namespace, sum(sent_bytes_total_inc) AS egress, sum(requests_total_inc) AS requests,
-    sum(requests_5xx_total_inc) AS errors
-  FROM ingress_{level} WHERE cluster = $cluster AND {span} GROUP BY ALL"""
+    sum(requests_5xx_total_inc) AS errors, {answers.timed()}
+  FROM ingress_{{level}} WHERE cluster = $cluster AND {{span}} GROUP BY ALL"""
 HOURS = "t > $first AND t <= $last"
 EDGES = "((t > $since AND t <= $first) OR (t > $last AND t <= $until))"
 COVERED = f"""
@@ -54,4 +56,5 @@ FROM windows GROUP BY {by}"""
 def ingress(by: str, where: str) -> str:
     """Sums of what went through the ingress, by owner."""
     return f"""{_used(INGRESS_SUMS)}
-SELECT {by}, sum(egress) AS egress, sum(requests) AS requests, sum(errors) AS errors FROM owned {where} GROUP BY {by}"""
+SELECT {by}, sum(egress) AS egress, sum(requests) AS requests, sum(errors) AS errors, {answers.timed("")}
+FROM owned {where} GROUP BY {by}"""

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from app.services.answers import Answered
 from app.services.apps import AppDetail, AppEvent, Part
-from app.ui import app_cards
+from app.ui import app_cards, charts, curves
 from app.ui.format import NOTHING
 from app.ui.gate import Viewer
 from app.ui.messages import plain
@@ -36,6 +37,35 @@ def figures(viewer: Viewer, seen: AppDetail) -> None:
             delta_color="off", delta_arrow="off", border=True, height="stretch",
         )  # fmt: skip
         app_cards.reached(viewer, seen.availability)
+
+
+def answers(viewer: Viewer, seen: Answered) -> None:
+    """Requests, errors, and the time that answers took, over the chosen time."""
+    say, fmt = viewer.say, viewer.format
+    if seen.requests is None:
+        st.info(say("app.answers_unknown"), icon=":material/inbox:")
+        return
+    p95, shown, where = seen.p95, NOTHING, say.text("app.not_timed" if seen.requests else "app.no_requests")
+    if p95 is not None:
+        high = fmt.duration(p95.upto) if not p95.beyond else ""
+        shown = say.text("app.p95_beyond", span=fmt.duration(p95.seconds)) if p95.beyond else fmt.duration(p95.seconds)
+        where = "" if p95.beyond else say.text("app.p95_between", low=fmt.duration(p95.above), high=high)
+    with st.grid("auto", min_column_width=190):
+        st.metric(say.text("app.requests"), fmt.number(seen.requests), border=True, height="stretch")
+        st.metric(
+            say.text("app.error_share"), fmt.percent(seen.error_share, 2), help=say("app.error_share_help"),
+            delta=fmt.number(seen.errors) if seen.errors is not None else None,
+            delta_color="off", delta_arrow="off", border=True, height="stretch",
+        )  # fmt: skip
+        st.metric(
+            say.text("app.p95"), shown, delta=where or None, delta_color="off", delta_arrow="off", help=say("app.p95_help"),
+            border=True, height="stretch",
+        )  # fmt: skip
+    left, right = st.columns(2)
+    with left:
+        charts.lines(fmt, seen.series, curves.requests(say), key="requests_chart", alt=say.text("app.requests"), unit="1/s")
+    with right:
+        charts.lines(fmt, seen.series, curves.answer_time(say), key="time_chart", alt=say.text("app.answer_time"), unit="s")
 
 
 def events(viewer: Viewer, rows: Sequence[AppEvent]) -> None:

@@ -76,6 +76,8 @@ class Scale:
 
 
 CORES = Scale(1, "{value}", "%.3f")
+SECONDS = Scale(1, "{value} s", "%.2f s")
+MILLISECONDS = Scale(0.001, "{value} ms", "%.0f ms")
 PERCENT = Scale(0.01, "{value} %", "%.1f %%")
 
 
@@ -101,6 +103,8 @@ def scale_for(series: Series, names: Iterable[str], unit: str) -> Scale:
         return memory_scale(largest)
     if unit == "B/s":
         return bytes_scale(largest)
+    if unit == "s":
+        return SECONDS if largest >= 1 else MILLISECONDS
     return PERCENT if unit == "share" else CORES
 
 

@@ -36,3 +36,12 @@ def network(say: Say) -> tuple[Curve, ...]:
         Curve("network_receive", say.text("curve.received"), CALM, area=True),
         Curve("network_transmit", say.text("curve.sent"), WARN),
     )
+
+
+def requests(say: Say) -> tuple[Curve, ...]:
+    return (Curve("requests", say.text("curve.requests"), CALM, area=True),)
+
+
+def answer_time(say: Say) -> tuple[Curve, ...]:
+    """The time within which half and nearly all requests were answered."""
+    return (Curve("p95", say.text("curve.p95"), WARN, area=True), Curve("p50", say.text("curve.p50"), CALM, width=1.5))

@@ -88,9 +88,16 @@ def usage(viewer: Viewer, report: UsageReport) -> None:
         Column("peak", say("column.memory_max"), lambda r: r.memory_peak_bytes, "mebibytes"),
         Column("egress", say("column.egress"), lambda r: fmt.bytes(r.egress_bytes), help=say("column.egress_help")),
         Column("requests", say("column.requests"), lambda r: r.requests, "whole"),
+        Column("failed", say("column.error_share"), lambda r: fmt.percent(_share(r), 2), help=say("column.error_share_help")),
+        Column("p95", say("column.p95"), lambda r: fmt.duration(r.answer_seconds_p95), help=say("column.p95_help")),
         Column("restarts", say("column.restarts"), lambda r: r.restarts, "integer"),
     ]
     tables.show(viewer, report.rows, columns, key="usage_rows", alt=say("table.usage"), empty="usage.empty")
+
+
+def _share(row: Usage) -> float | None:
+    """Of the answers, those that were errors of the server."""
+    return row.errors / row.requests if row.errors is not None and row.requests else None
 
 
 def timeline(viewer: Viewer, rows: Sequence[AuditView]) -> None:

@@ -13,7 +13,13 @@ from app.ui.messages import plain
 from models.domain.trouble import Severity
 
 _LOOK = {Severity.CRITICAL: ("red", "error"), Severity.WARNING: ("orange", "warning"), Severity.INFO: ("gray", "info")}
-PAGES = {"pod": ("pod", "uid"), "node": ("node", "name"), "source": ("collection", "source"), "mapping": ("mapping", "via")}
+PAGES = {
+    "pod": ("pod", "uid"),
+    "node": ("node", "name"),
+    "source": ("collection", "source"),
+    "namespace": ("cluster", "q"),
+    "mapping": ("mapping", "via"),
+}
 """By kind of subject: the page that opens, and its parameter."""
 
 

@@ -99,8 +99,10 @@ def find(
     machines: Sequence[MachineUse] = (),
     sources: Sequence[SourceAge] = (),
     began: Mapping[str, datetime] | None = None,
+    more: Iterable[Trouble] = (),
 ) -> tuple[Trouble, ...]:
-    """Everything that is wrong at `now`, worst first. `owners` by namespace; `began` by subject, where records know it better.
+    """Everything that is wrong at `now`, worst first. `owners` by namespace; `began` by subject, where records know it better;
+    `more` are rows of other rules (`models/domain/traffic.py`).
 
     While the cluster is silent its pods and nodes are not judged: one row says so instead of hundreds.
     """
@@ -115,6 +117,7 @@ def find(
     found += _volumes(volumes)
     found += of_machines(machines)
     found += _stale(sources, now)
+    found += more
     known = began or {}
     owned = [_with_owner(_since(one, known), owners) for one in found]
     return tuple(sorted(owned, key=lambda t: (_SEVERITIES.index(t.severity), _KINDS.index(t.kind), t.since or now, t.subject)))
@@ -226,7 +229,7 @@ def _of_condition(pod: Pod, condition: Condition, snapshot: Snapshot, left: plac
         case State.CRASHING:
             why = "out of memory" if condition.reason == "OOMKilled" else f"ended with {condition.reason}"
             step = "Raise its memory limit." if condition.reason == "OOMKilled" else "Read the log of its previous run."
-            reason = f"Crashing, {_restarts(pod.restarts)}: {why}."
+            reason = f"Crashing, {_counted(pod.restarts, 'restart')}: {why}."
             return _pod_trouble(Kind.CRASH_LOOP, Severity.CRITICAL, pod, condition.since, reason, step, pod.restarts)
         case State.FAILED:
             return _failed(pod, condition)
@@ -337,7 +340,7 @@ def _unowned(snapshot: Snapshot, owners: Mapping[str, Owned]) -> Iterable[Troubl
             "mapping",
             "Unowned",
             None,
-            f"{len(pods)} {what} to nobody ({named}{', …' if len(pods) > 3 else ''}): {_number_of_pods(pods.total())}.",
+            f"{len(pods)} {what} to nobody ({named}{', …' if len(pods) > 3 else ''}): {_counted(pods.total(), 'pod')}.",
             "Say on the mapping page whose they are.",
             count=pods.total(),
         )
@@ -353,9 +356,5 @@ def _times(n: int) -> str:
     return "once" if n == 1 else f"{n} times"
 
 
-def _number_of_pods(n: int) -> str:
-    return "1 pod" if n == 1 else f"{n} pods"
-
-
-def _restarts(n: int) -> str:
-    return "1 restart" if n == 1 else f"{n} restarts"
+def _counted(n: int, noun: str) -> str:
+    return f"1 {noun}" if n == 1 else f"{n} {noun}s"

@@ -25,6 +25,8 @@ class Kind(StrEnum):
     PENDING = "pending"
     OUT_OF_MEMORY = "out_of_memory"
     NOT_READY = "not_ready"
+    ANSWERS_FAIL = "answers_fail"
+    ANSWERS_SLOW = "answers_slow"
     FILESYSTEM_FILLING = "filesystem_filling"
     FILESYSTEM_READ_ONLY = "filesystem_read_only"
     CERTIFICATE_ENDING = "certificate_ending"
@@ -46,7 +48,8 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """One row of the list. `subject` opens the thing: `pod:UID`, `node:NAME`, `volume:NS/NAME`, `source:NAME`, `mapping`."""
+    """One row of the list. `subject` opens the thing: `pod:UID`, `node:NAME`, `volume:NS/NAME`, `source:NAME`, `namespace:NAME`,
+    `mapping`."""
 
     kind: Kind
     severity: Severity

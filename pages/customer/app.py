@@ -40,6 +40,10 @@ def live(viewer: Viewer) -> None:
             charts.lines(fmt, series, shown, key="memory_chart", alt=say.text("app.memory"), unit="B", marks=series.marks)
         with right, layout.card(say("app.cpu_cores"), key="cpu"):
             charts.lines(fmt, series, curves.cpu(say, request=False), key="cpu_chart", alt=say.text("app.cpu"), unit="cores")
+    answered = queries.attempt(apps.app_answers, instance_id=id, since=since, until=until)
+    if answered is not None:
+        with layout.card(say("app.answers"), note=say("app.answers_note"), key="answers", stretch=False):
+            app_panels.answers(viewer, answered)
     with layout.card(say("app.happened"), note=say("app.happened_note"), key="happened", stretch=False):
         app_panels.events(viewer, seen.events)
     with layout.card(say("app.parts"), key="parts", stretch=False):

@@ -94,6 +94,11 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "column.cpu_hours": "CPU, core h",
     "column.cpu_asked_hours": "CPU asked, core h",
     "column.egress": "Answers sent",
+    "column.error_share": "Errors",
+    "column.error_share_help": "Share of the answers with a status from 500; a dash where nothing was asked or the ingress "
+    "gives no statistics.",
+    "column.p95": "95 % within",
+    "column.p95_help": "The time within which 19 of 20 requests were answered, as precisely as the ingress counts it.",
     "column.egress_help": "Bytes of answers through the ingress; a dash where the ingress gives no statistics.",
     "column.requests": "Requests",
     "column.country": "Country",
