@@ -241,6 +241,7 @@ _ALL = (
     _traefik("ingress_seconds", "traefik_service_request_duration_seconds_sum", "s"),
     _traefik("ingress_received", "traefik_service_requests_bytes_total", "B"),
     _traefik("ingress_sent", "traefik_service_responses_bytes_total", "B"),
+    Expression("ingress_certificates", "traefik_tls_certs_not_after", Exporter.TRAEFIK, "unix time", "ingress", shape=Shape.LAST),
     _traefik("ingress_retries", "traefik_service_retries_total", "1"),
     Expression(
         "ingress_within",

@@ -139,6 +139,7 @@ class PrometheusSource:
             *findings.of_nodes(rows["node"], of_nodes.unknown, self._jobs),
             *findings.of_volumes(rows["volume"]),
             *findings.of_ingress(rows["ingress"], tables["ingress_within"]),
+            *findings.of_certificates(tables["ingress_certificates"], run[-1]),
         ]
         # an entity that no exporter tells of is absent; one that is told to be empty has an empty frame
         silent = set()

@@ -10,7 +10,7 @@ import polars as pl
 
 from collectors.promql import Exporter, Jobs
 from collectors.sources.port import NOT_SAMPLED, Finding, Severity, Window
-from collectors.sources.prometheus_ingress import foreign
+from collectors.sources.prometheus_ingress import ending, foreign
 from collectors.sources.prometheus_samples import METRIC
 from models.domain.cluster import Phase, Snapshot
 from models.domain.latency import BOUNDS
@@ -233,6 +233,19 @@ def of_volumes(rows: pl.DataFrame) -> Iterator[Finding]:
             "volumes_share_disk",
             Severity.INFO,
             f"Statistics of {shared} of {last.height} volumes are those of the disk that they share; do not add them up.",
+        )
+
+
+def of_certificates(certificates: pl.DataFrame, window: Window) -> Iterator[Finding]:
+    """Those that the ingress serves and that nobody renewed."""
+    soon = ending(certificates, window.end)
+    if soon:
+        shown = ", ".join(f"{names.replace(',', ', ')} ({end:%Y-%m-%d})" for names, end in soon[:3])
+        more = f" and {len(soon) - 3} more" if len(soon) > 3 else ""
+        yield Finding(
+            "ingress_certificates",
+            Severity.ERROR if soon[0][1] <= window.end else Severity.WARNING,
+            f"Certificates of the ingress end soon or have ended: {shown}{more}. Look why they are not renewed.",
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import reduce
 from math import inf
 
@@ -18,9 +19,13 @@ _SERIES = ("service", "instance", "code", "method", "protocol")
 LABELS: Mapping[str, Sequence[str]] = {
     **dict.fromkeys(("ingress_requests", "ingress_seconds", "ingress_received", "ingress_sent"), _SERIES),
     "ingress_retries": ("service", "instance"),
+    "ingress_certificates": ("cn", "sans"),
     "ingress_within": ("service", "instance", "le"),
 }
 KEY = ("service", "instance")
+SOON = timedelta(days=14)
+"""Certificates of ACME are renewed 30 days before they end: one with fewer than 14 was not."""
+OWN_CERTIFICATE = "TRAEFIK DEFAULT CERT"
 _PARTS = ("code", "method", "protocol")
 _COUNTERS = {
     "requests_total": ("ingress_requests", ""),
@@ -65,6 +70,17 @@ def _timed(table: pl.DataFrame) -> pl.DataFrame:
         one = bounds.filter(pl.col("bound") == bound)
         frame = frame.join(one.group_by(*KEY, "tick").agg(pl.col("value").max().alias(name)), on=[*KEY, "tick"], how="left")
     return frame
+
+
+def ending(table: pl.DataFrame, at: datetime) -> list[tuple[str, datetime]]:
+    """Names and end of the certificates that end within SOON, first those that end first. One that was replaced by a newer one of
+    the same names, and the one that Traefik makes for itself, count for nothing."""
+    known = table.filter(pl.col("value").is_not_null(), pl.col("cn") != OWN_CERTIFICATE)
+    names = pl.when(pl.col("sans") != "").then("sans").otherwise("cn").alias("names")
+    newest = (
+        known.group_by(names).agg(pl.col("value").max()).filter(pl.col("value") < (at + SOON).timestamp()).sort("value", "names")
+    )
+    return [(text, datetime.fromtimestamp(value, tz=UTC)) for text, value in newest.iter_rows()]
 
 
 def foreign(table: pl.DataFrame) -> list[float]:

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from collectors.sources.kubernetes_objects import Backend
-from collectors.sources.port import Reading, Window
+from collectors.sources.port import Reading, Severity, Window
 from collectors.sources.prometheus import PrometheusSource
 from collectors.sources.prometheus_ingress import targets
 from tests.collect.stub_prometheus import Stub, stub_prometheus
@@ -241,6 +241,26 @@ def test_requests_are_counted_by_the_time_they_took(stub: Stub) -> None:
     assert "ingress_untimed" not in codes(reading)
     stub.cluster.extra["traefik_service_retries_total"] = saying(one({"service": "a-web-80@kubernetes", "instance": "t"}, (T, 2)))
     assert read(stub).frames["ingress"]["retries_total"].to_list() == [2.0]
+
+
+def test_certificates_that_nobody_renewed_are_named(stub: Stub) -> None:
+    def certificate(sans: str, days: float, cn: str = "") -> dict[str, Any]:
+        return fact({"cn": cn, "sans": sans, "serial": f"{sans}{days}"}, T + days * 86400)
+
+    told = "traefik_tls_certs_not_after"
+    stub.cluster.extra[told] = saying(
+        certificate("fresh.example", 60),
+        certificate("renewed.example", 2),
+        certificate("renewed.example", 80),
+        certificate("", -3, cn="TRAEFIK DEFAULT CERT"),
+    )
+    assert "ingress_certificates" not in codes(read(stub))
+    stub.cluster.extra[told] = saying(certificate("a.example,b.example", 13), certificate("", 15, cn="later.example"))
+    (found,) = (f for f in read(stub).findings if f.code == "ingress_certificates")
+    assert (found.severity, "a.example, b.example (2026-12-08)" in found.message) == (Severity.WARNING, True)
+    assert "later" not in found.message
+    stub.cluster.extra[told] = saying(certificate("", -1, cn="gone.example"))
+    assert {f.severity for f in read(stub).findings if f.code == "ingress_certificates"} == {Severity.ERROR}
 
 
 @pytest.mark.parametrize("seconds", [30.0, 2.5])
