@@ -17,6 +17,7 @@ from sqlalchemy.engine import make_url
 from sqlmodel import Session
 
 from app import data_kind, ownership
+from app.absence import Absence, Watched
 from app.auth.seal import Seal
 from app.config import Settings
 from app.context import ClusterView, Context, WarehouseView
@@ -55,6 +56,7 @@ class Container:
     collector: Collector | None = None
     closing: list[Callable[[], None]] = field(default_factory=list)
     keep: Keep = field(default_factory=Keep)
+    absence: Absence = field(default_factory=Absence)
 
     @cached_property
     def news(self) -> News:
@@ -77,7 +79,8 @@ class Container:
         labels, address, now = self.settings.labels, self.settings.address, self.clock.now()
         kept = Kept(self.keep, self.store, session, self.warehouse, self.cluster, now) if keep else None
         cluster = OneLook(self.cluster, kept) if kept else self.cluster
-        return Context(session, self.warehouse, cluster, actor, now, edge, labels, address, kept, self.settings.tick)
+        warehouse = Watched(self.warehouse, self.absence, now)
+        return Context(session, warehouse, cluster, actor, now, edge, labels, address, kept, self.settings.tick)
 
     def owned_warehouse(self) -> Warehouse:
         """The open warehouse; only the process that owns it has it."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
+from app.absence import Parts
 from app.context import Context
 from app.services import answers, app_curves, app_events, availability, directory, present, tenure
 from app.services.answers import Answered
@@ -61,7 +63,7 @@ class AppCard:
     cpu_used: float | None
     cpu_limit: float | None
     restarts_today: int
-    """In the last 24 hours."""
+    """In the last 24 hours; while the warehouse is away, those that the cluster still knows."""
     copies: int
     copies_ready: int
     trial_until: datetime | None
@@ -91,6 +93,8 @@ class AppDetail:
     availability: Availability
     """Of the last 30 days."""
     figures: tuple[Figure, ...]
+    away_since: datetime | None
+    """Since when the warehouse does not answer: events and availability are not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,8 @@ class Home:
     apps: tuple[AppCard, ...]
     as_of: datetime
     stale_since: datetime | None
+    away_since: datetime | None
+    """Since when the warehouse does not answer: of the restarts only those are counted that the cluster still knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,37 +132,41 @@ def mine(ctx: Context, *, organization_id: str | None = None) -> Home:
         wanted = {org for org, held in ctx.actor.within.items() if Permission.SEE_OWN_INSTANCES in held}
     names = directory.load(ctx)
     owned = [facts for facts in names.instances.values() if facts.organization_id in wanted]
-    sight = _look(ctx, names, owned)
+    parts = Parts()
+    sight = _look(ctx, names, owned, parts)
     cards = sorted(
         (_card(ctx, sight, facts) for facts in owned),
         key=lambda card: (card.condition.state in WELL, BADNESS[card.condition.state], card.name, card.instance_id),
     )
-    return Home(_code(sight.snapshot, cards), tuple(cards), sight.snapshot.as_of, sight.snapshot.stale_since)
+    return Home(_code(sight.snapshot, cards), tuple(cards), sight.snapshot.as_of, sight.snapshot.stale_since, parts.since)
 
 
 def app(ctx: Context, *, instance_id: str) -> AppDetail:
     """One app of the actor's; NotFound for anybody else's."""
     names = directory.load(ctx)
     facts = _owned(ctx, names, instance_id)
-    sight = _look(ctx, names, [facts])
+    parts = Parts()
+    sight = _look(ctx, names, [facts], parts)
     card = _card(ctx, sight, facts)
     since = max(ctx.now - AVAILABILITY, _created(ctx, instance_id))
-    reached = availability.of_address(
-        ctx, cluster=facts.cluster, namespace=facts.namespace, address=facts.address, since=since, until=ctx.now
-    )
-    happened = app_events.happened(
-        ctx,
-        cluster=facts.cluster,
-        namespaces=_namespaces(names, facts),
-        owner=facts.organization_id,
-        since=ctx.now - EVENTS,
+    address = partial(availability.of_address, ctx, cluster=facts.cluster, namespace=facts.namespace, since=since, until=ctx.now)
+    reached = parts.ask(lambda: address(address=facts.address)) or address(address="")
+    happened = parts.ask(
+        lambda: app_events.happened(
+            ctx,
+            cluster=facts.cluster,
+            namespaces=_namespaces(names, facts),
+            owner=facts.organization_id,
+            since=ctx.now - EVENTS,
+        )
     )
     return AppDetail(
         card=card,
         parts=tuple(part for pod in sight.pods[instance_id] for part in _parts(ctx, sight, pod)),
-        events=happened,
+        events=happened or (),
         availability=reached,
         figures=(*_figures(sight, card), reached.share),
+        away_since=parts.since,
     )
 
 
@@ -208,7 +218,7 @@ def _created(ctx: Context, instance_id: str) -> datetime:
     return row.created_at
 
 
-def _look(ctx: Context, names: Directory, owned: Sequence[InstanceFacts]) -> _Sight:
+def _look(ctx: Context, names: Directory, owned: Sequence[InstanceFacts], missing: Parts) -> _Sight:
     snapshot = ctx.cluster.snapshot()
     holder = {n: facts.id for facts in owned if facts.cluster == snapshot.cluster for n in _namespaces(names, facts)}
     pods: dict[str, list[Pod]] = {facts.id: [] for facts in owned}
@@ -220,7 +230,8 @@ def _look(ctx: Context, names: Directory, owned: Sequence[InstanceFacts]) -> _Si
         owners = {facts.id: facts.organization_id for facts in owned}
         whose = tenure.bound(list(holder), [owners[instance] for instance in holder.values()])
         bound = {"cluster": snapshot.cluster, "since": ctx.now - DAY, **whose}
-        for namespace, count in ctx.warehouse.query(RESTARTS, bound).select("namespace", "restarts").iter_rows():
+        counted = missing.ask(lambda: ctx.warehouse.query(RESTARTS, bound))
+        for namespace, count in counted.select("namespace", "restarts").iter_rows() if counted is not None else ():
             restarts[holder[namespace]] += round(count or 0)
     for instance, theirs in pods.items():
         # the windows end minutes ago and the cluster forgets all ends but the last: each may know more than the other

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import polars as pl
 
+from app.absence import Parts
 from app.context import Context
 from app.services import gaps as times
 from app.services import present
 from app.services.figures import Figure, Gap
 from app.services.gaps import Pace, Run
 from collectors.sources.port import Finding, QueryReport, Severity, SourceHealth
-from collectors.warehouse import Warehouse
+from collectors.warehouse.health import WarehouseSizes
 from models.domain.access import Permission
 from models.domain.cluster import Snapshot
 from models.domain.errors import Invalid
@@ -54,7 +55,7 @@ class SourceState:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`code`: whole, late, gaps, nothing."""
+    """`code`: whole, late, gaps, nothing, away."""
 
     code: str
     sentence: str
@@ -68,6 +69,8 @@ class Health:
     volumes_without_statistics: Figure
     sizes: tuple[Figure, ...]
     findings: tuple[Finding, ...]
+    away_since: datetime | None
+    """Since when the warehouse does not answer: gaps, counts of ticks, roll-up lag and sizes are not known."""
     as_of: datetime
 
 
@@ -81,18 +84,20 @@ def _health(ctx: Context) -> Health:
     snapshot = ctx.cluster.snapshot()
     cluster, since = snapshot.cluster, ctx.now - DAY
     told = {one.source: one for one in ctx.cluster.sources()}
-    expected = times.paces(ctx)
-    runs = times.runs(ctx, since, ctx.now, expected)
+    parts = Parts()
+    expected = times.paces(ctx, parts)
+    runs = times.runs(ctx, since, ctx.now, expected, parts)
     sources = tuple(_source(ctx.now, pace, told.get(name), runs) for name, pace in expected.items())
     holes = tuple(run.gap for run in runs)
-    code = _code(sources, holes)
-    lag = next(iter(ctx.warehouse.query(LAG, {"cluster": cluster, "since": since}).rows()), (None,))[0]
+    lag = parts.ask(lambda: _lag(ctx, cluster, since))
+    sizes = parts.ask(lambda: _sizes(ctx)) or ()
+    code = "away" if parts.away else _code(sources, holes)
     volumes = ctx.cluster.current("volume")
     silent = volumes.filter(pl.col("used_bytes").is_null()).height if volumes.height else None
     findings = [finding for one in told.values() for finding in one.findings]
     return Health(
         code=code,
-        sentence=_sentence(code, sources, holes),
+        sentence=str(parts.away) if parts.away else _sentence(code, sources, holes),
         sources=sources,
         gaps=holes,
         coverage=_coverage(ctx, snapshot),
@@ -102,10 +107,16 @@ def _health(ctx: Context) -> Health:
         volumes_without_statistics=Figure(
             silent, "1", present.newest(volumes), "newest samples", f"claims without used_bytes, of {volumes.height}"
         ),
-        sizes=_sizes(ctx),
+        sizes=sizes,
         findings=tuple(sorted(findings, key=lambda one: _SEVERITY[one.severity])),
+        away_since=parts.since,
         as_of=ctx.now,
     )
+
+
+def _lag(ctx: Context, cluster: str, since: datetime) -> float | None:
+    found: float | None = next(iter(ctx.warehouse.query(LAG, {"cluster": cluster, "since": since}).rows()), (None,))[0]
+    return found
 
 
 def gaps(ctx: Context, *, since: datetime, until: datetime, source: str | None = None) -> tuple[Gap, ...]:
@@ -212,9 +223,10 @@ def _sizes(ctx: Context) -> tuple[Figure, ...]:
 
 
 def _weighed(ctx: Context) -> tuple[Figure, ...]:
-    if not isinstance(ctx.warehouse, Warehouse):
+    weigh: Callable[[], WarehouseSizes] | None = getattr(ctx.warehouse, "sizes", None)
+    if weigh is None:
         return ()
-    found = ctx.warehouse.sizes()
+    found = weigh()
     largest = sorted(found.tables, key=lambda table: -table.rows)[:8]
     whole = Figure(found.bytes, "B", ctx.now, "warehouse", "size of its files")
     waiting = Figure(found.days_unsorted, "1", ctx.now, "warehouse", "finished days that wait to be sorted")

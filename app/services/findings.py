@@ -8,6 +8,7 @@ from functools import partial
 
 import polars as pl
 
+from app.absence import Parts, Strict
 from app.context import Context
 from app.services import answers, gaps, machines, present
 from app.services.directory import Directory
@@ -34,31 +35,33 @@ WHERE cluster = $cluster AND t > $since AND available_bytes_avg IS NOT NULL GROU
 """Bytes a second by which the free space of a volume grows."""
 
 
-def find(ctx: Context, snapshot: Snapshot, names: Directory) -> tuple[Trouble, ...]:
-    """Everything that is wrong at the context's time, worst first."""
+def find(ctx: Context, snapshot: Snapshot, names: Directory, parts: Parts | None = None) -> tuple[Trouble, ...]:
+    """Everything that is wrong at the context's time, worst first. With `parts`, as far as it is known without the warehouse while
+    that is away: no kills of the past, no forecast of volumes, and crash loops since their newest failure."""
+    parts = parts or Strict()
     judge = partial(
         rules.find,
         snapshot,
         ctx.now,
         owners=names.owners,
-        ooms=_ooms(ctx, snapshot.cluster),
+        ooms=parts.ask(lambda: _ooms(ctx, snapshot.cluster)) or (),
         memory=_memory(ctx),
-        volumes=_volumes(ctx, snapshot.cluster),
-        machines=machines.use(ctx, snapshot.cluster, snapshot.nodes),
-        sources=sources(ctx),
-        more=tuple(traffic.trouble(answers.lately(ctx, snapshot.cluster), ctx.now)),
+        volumes=_volumes(ctx, snapshot.cluster, parts),
+        machines=parts.ask(lambda: machines.use(ctx, snapshot.cluster, snapshot.nodes)) or (),
+        sources=sources(ctx, parts),
+        more=parts.ask(lambda: tuple(traffic.trouble(answers.lately(ctx, snapshot.cluster), ctx.now))) or (),
     )
     found = judge()
     crashing = [one.subject.removeprefix("pod:") for one in found if one.kind is Kind.CRASH_LOOP]
-    began = crashing_since(ctx, snapshot.cluster, crashing) if crashing else {}
+    began = parts.ask(lambda: crashing_since(ctx, snapshot.cluster, crashing)) if crashing else None
     return judge(began=began) if began else found
 
 
-def sources(ctx: Context) -> Sequence[SourceAge]:
+def sources(ctx: Context, parts: Parts | None = None) -> Sequence[SourceAge]:
     """Every source that is expected and has delivered, with the usual distance of its ticks."""
     return [
         SourceAge(pace.source, pace.heard, pace.interval)
-        for pace in gaps.paces(ctx).values()
+        for pace in gaps.paces(ctx, parts).values()
         if pace.heard is not None and pace.interval is not None  # a single tick has no distance to another one
     ]
 
@@ -88,12 +91,17 @@ def _memory(ctx: Context) -> Sequence[MemoryUse]:
     return [MemoryUse(*row) for row in near.select(columns).iter_rows()]
 
 
-def _volumes(ctx: Context, cluster: str) -> Sequence[VolumeUse]:
+def _slopes(ctx: Context, cluster: str) -> Mapping[tuple[str, str], float | None]:
+    """By namespace and claim."""
+    rows = ctx.warehouse.query(FILLING, {"cluster": cluster, "since": ctx.now - FILLING_LOOKBACK})
+    return {(namespace, claim): slope for namespace, claim, slope in rows.select("namespace", "claim", "slope").iter_rows()}
+
+
+def _volumes(ctx: Context, cluster: str, parts: Parts) -> Sequence[VolumeUse]:
     frame = present.fresh(ctx, "volume")
     if frame.is_empty():
         return []
-    rows = ctx.warehouse.query(FILLING, {"cluster": cluster, "since": ctx.now - FILLING_LOOKBACK})
-    slopes = {(namespace, claim): slope for namespace, claim, slope in rows.select("namespace", "claim", "slope").iter_rows()}
+    slopes = parts.ask(lambda: _slopes(ctx, cluster)) or {}
     found = []
     for row in frame.iter_rows(named=True):
         slope = slopes.get((row["namespace"], row["claim"]))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from app.absence import Parts, Strict
 from app.context import Context
 from app.services.figures import Gap
 from models.domain.trouble import STALE_TICKS
@@ -90,11 +91,16 @@ def late(newest: datetime, interval: timedelta, now: datetime) -> bool:
     return now - newest > max(STALE_TICKS * interval, LEAST_LATE)
 
 
-def paces(ctx: Context) -> Mapping[str, Pace]:
-    """Every source that is expected, by name: those of the running collector; where none says so, those of the last thirty days."""
+def paces(ctx: Context, parts: Parts | None = None) -> Mapping[str, Pace]:
+    """Every source that is expected, by name: those of the running collector; where none says so, those of the last thirty days. With
+    `parts`, what the collector itself knows while the warehouse is away."""
     told = {one.source: one for one in ctx.cluster.sources()}
     cluster = ctx.cluster.snapshot().cluster
-    rows = ctx.keep("gaps.paces", lambda: _stored(ctx, cluster), cluster, of=("warehouse",), most=PACES_KEPT)
+
+    def stored() -> Mapping[str, Mapping[str, Any]]:
+        return ctx.keep("gaps.paces", lambda: _stored(ctx, cluster), cluster, of=("warehouse",), most=PACES_KEPT)
+
+    rows = (parts or Strict()).ask(stored) or {}
     found = {}
     for name in sorted(told or rows):
         row, said = rows.get(name), told.get(name)
@@ -112,10 +118,17 @@ def _stored(ctx: Context, cluster: str) -> Mapping[str, Mapping[str, Any]]:
     return {row["source"]: row for row in ctx.warehouse.query(PACE, bound).iter_rows(named=True)}
 
 
-def runs(ctx: Context, since: datetime, until: datetime, expected: Mapping[str, Pace]) -> tuple[Run, ...]:
-    """The parts of all gaps that lie in [since, until), oldest first; a source of `expected` that is silent has one up to now."""
+def runs(
+    ctx: Context, since: datetime, until: datetime, expected: Mapping[str, Pace], parts: Parts | None = None
+) -> tuple[Run, ...]:
+    """The parts of all gaps that lie in [since, until), oldest first; a source of `expected` that is silent has one up to now. With
+    `parts`, these alone while the warehouse is away."""
     bound = {"cluster": ctx.cluster.snapshot().cluster, "since": since, "until": until}
-    rows = ctx.warehouse.query(RUNS, bound).rows()
+
+    def stored() -> list[tuple[Any, ...]]:
+        return ctx.warehouse.query(RUNS, bound).rows()
+
+    rows = (parts or Strict()).ask(stored) or []
     for pace in expected.values():
         if pace.newest is not None and pace.interval is not None and pace.silent(ctx.now):
             rows.append((pace.source, pace.newest, ctx.now, (ctx.now - pace.newest) // pace.interval, False))

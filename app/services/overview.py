@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from app.absence import Parts
 from app.context import Context
 from app.services import capacity, findings, history, present, room, settings
 from app.services.figures import Figure, Line, Series
@@ -50,7 +51,7 @@ class Utilization:
     one_node_loss: float | None
     """Share of allocatable above which the loss of the largest node cannot be absorbed."""
     spark: tuple[float | None, ...]
-    """Requested share (pods: share of slots), 24 h."""
+    """Requested share (pods: share of slots), 24 h; empty while the warehouse is away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +109,8 @@ class Overview:
     headline: Headline
     utilization: tuple[Utilization, ...]
     """memory, cpu, pods"""
-    history: Series
-    """24 h: memory and CPU, requests and use, as shares of allocatable."""
+    history: Series | None
+    """24 h: memory and CPU, requests and use, as shares of allocatable; None while the warehouse is away."""
     consumers: tuple[Consumer, ...]
     trouble: tuple[TroubleRow, ...]
     counts: Counts
@@ -119,6 +120,8 @@ class Overview:
     measured_at: datetime | None
     """Newest sample."""
     stale_since: datetime | None
+    away_since: datetime | None
+    """Since when the warehouse does not answer: the history and what of the trouble is from the past are missing."""
     source: str
 
 
@@ -137,15 +140,16 @@ def state(ctx: Context, *, consumers: int = 10) -> Overview:
 def _state(ctx: Context) -> Overview:
     """With all consumers."""
     facts = room.load(ctx)
-    found = findings.find(ctx, facts.snapshot, facts.names)
-    shares = _day(ctx)
+    parts = Parts()
+    found = findings.find(ctx, facts.snapshot, facts.names, parts)
+    shares = parts.ask(lambda: _day(ctx))
     rows = tuple(
         TroubleRow(one, facts.names.organization(one.organization_id), facts.names.instance(one.instance_id)) for one in found
     )
     return Overview(
         headline=_headline(facts, found),
         utilization=tuple(_utilization(ctx, facts, level, shares) for level in facts.levels),
-        history=_without_pods(shares),
+        history=_without_pods(shares) if shares else None,
         consumers=_consumers(facts, found),
         trouble=rows,
         counts=_counts(ctx, facts),
@@ -153,6 +157,7 @@ def _state(ctx: Context) -> Overview:
         as_of=facts.snapshot.as_of,
         measured_at=present.newest(ctx.cluster.current("pod")),
         stale_since=facts.snapshot.stale_since,
+        away_since=parts.since,
         source=f"{INVENTORY} of {facts.snapshot.cluster}; use: {SAMPLES}",
     )
 
@@ -193,10 +198,10 @@ def _shares(series: Series) -> Series:
     return replace(series, lines=tuple(lines), formula=f"{series.formula}; divided by allocatable")
 
 
-def _utilization(ctx: Context, facts: Facts, level: Level, shares: Series) -> Utilization:
+def _utilization(ctx: Context, facts: Facts, level: Level, shares: Series | None) -> Utilization:
     one = capacity.resource_state(facts, level)
     pods = one.resource == "pods"
-    values = shares.line("pods" if pods else f"{one.resource}_request").values
+    values = shares.line("pods" if pods else f"{one.resource}_request").values if shares else ()
     if pods:
         values = tuple(v / level.allocatable if v is not None and level.allocatable else None for v in values)
     return Utilization(

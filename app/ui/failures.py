@@ -7,6 +7,7 @@ import re
 import secrets
 from collections.abc import Mapping
 
+from app.absence import Away
 from app.logs import logger
 from app.ui.gate import Viewer
 from app.ui.messages import Plain, Say, failures_indonesian, plain
@@ -21,6 +22,8 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {"id": failures_indonesian.SENTENCE
 def words(viewer: Viewer, error: PlatformError) -> Plain:
     """The sentence of `error` for this reader. Addresses and files of the installation are for those who can mend it: others get a
     reference, which stands in the log beside the whole sentence."""
+    if isinstance(error, Away):
+        return viewer.say("away.part", at=viewer.format.since(error.since, viewer.now))
     if not isinstance(error, Unavailable | Misconfigured):
         return plain(error) if viewer.say.language == "en" else plain(_translated(viewer.say, error))
     if Permission.SEE_CLUSTER in viewer.actor.everywhere:

@@ -42,6 +42,12 @@ def age(viewer: Viewer, as_of: datetime | None, *, stale_since: datetime | None 
     return f":gray[{say('age.live', at=fmt.clock(newest, seconds=True))}]"
 
 
+def away(viewer: Viewer, since: datetime | None, key: str = "away.part") -> None:
+    """The one sentence in the place of what needs the warehouse, while that is away."""
+    if since is not None:
+        st.info(viewer.say(key, at=viewer.format.since(since, viewer.now)), icon=":material/cloud_off:")
+
+
 @contextmanager
 def card(title: str = "", *, note: str = "", key: str | None = None, stretch: bool = True) -> Iterator[None]:
     """A bordered panel with its heading."""

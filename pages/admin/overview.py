@@ -31,7 +31,9 @@ def live(viewer: Viewer) -> None:
     left, right = st.columns([5, 6])
     with left:
         with layout.card(say("overview.trouble", n=len(seen.trouble)), key="trouble", stretch=False):
-            troubles.show(viewer, seen.trouble)
+            layout.away(viewer, seen.away_since, "away.trouble")
+            if seen.trouble or seen.away_since is None:
+                troubles.show(viewer, seen.trouble)
         with layout.card(say("overview.consumers"), note=say("overview.consumers_note"), key="consumers", stretch=False):
             consumers.show(viewer, seen.consumers)
     with right:
@@ -40,6 +42,8 @@ def live(viewer: Viewer) -> None:
             since, until = state.window(viewer, span)
             keep = queries.attempt if span.length < overview.DAY else queries.seldom
             series = seen.history if span.length == overview.DAY else keep(overview.utilization, since=since, until=until)
+            if series is None and span.length == overview.DAY:
+                layout.away(viewer, seen.away_since)
             if series is not None:
                 charts.lines(
                     fmt,

@@ -45,7 +45,9 @@ def live(viewer: Viewer) -> None:
         with layout.card(say("app.answers"), note=say("app.answers_note"), key="answers", stretch=False):
             app_panels.answers(viewer, answered)
     with layout.card(say("app.happened"), note=say("app.happened_note"), key="happened", stretch=False):
-        app_panels.events(viewer, seen.events)
+        layout.away(viewer, seen.away_since)
+        if seen.away_since is None:
+            app_panels.events(viewer, seen.events)
     with layout.card(say("app.parts"), key="parts", stretch=False):
         app_panels.parts(viewer, seen.parts)
 

@@ -24,6 +24,8 @@ def live(viewer: Viewer) -> None:
     reached = queries.ask(addresses.of_organization, organization_id=here.id)
     if not home.apps and not reached:
         layout.empty(viewer, "home.empty")
+    else:
+        layout.away(viewer, home.away_since, "away.home")
     with st.grid("auto", min_column_width=340):
         for card in home.apps:
             app_cards.card(viewer, card)

@@ -12,6 +12,7 @@ from app.api.main import api
 from app.api.paging import encode
 from models.domain import errors
 from models.domain.access import Permission
+from models.domain.errors import Unavailable
 from tests.api.conftest import Party, Program, a_token
 from tests.api.paths import BODIES, COOKIE_ONLY, filled, operations
 
@@ -276,6 +277,25 @@ def test_numbers_are_those_of_the_cluster(program: Program) -> None:
     assert memory["allocatable"]["value"] == sum(node.allocatable.memory for node in snapshot.nodes.values() if node.schedulable)
     counts = program.get("/overview").json()["counts"]
     assert (counts["nodes"], counts["pods"]) == (len(snapshot.nodes), len(active))
+
+
+def test_a_warehouse_that_is_away_takes_only_its_own_answers(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = program.get("/overview").json()["counts"]
+    program.live.clock.advance(timedelta(minutes=1))  # past what is kept
+
+    def silent(*_: object) -> object:
+        raise Unavailable("The catalogue does not answer.")
+
+    monkeypatch.setattr(program.live.warehouse, "query", silent)
+    seen = program.get("/overview").json()
+    assert {**seen["counts"], "pods_up": counts["pods_up"]} == counts
+    assert (seen["history"], program.get("/collection").json()["code"]) == (None, "away")
+    assert seen["away_since"] is not None
+    for path in ("/gaps", "/samples"):
+        answer = program.get(path, since="2026-11-22T09:00:00Z", until="2026-11-22T10:00:00Z")
+        assert answer.status_code == 503, answer.text
+        assert "The warehouse has not answered since 2026-11-22 12:" in answer.json()["detail"]
+        assert answer.json()["code"] == "warehouse_away"
 
 
 def test_an_app_is_put_on_record_changed_and_taken_off(program: Program) -> None:

@@ -7,6 +7,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
         "Hello {name}, your app cannot be seen at the moment.",
         "Hello {name}, your apps cannot be seen at the moment.",
     ),
+    "away.home": "The warehouse of past measurements has not answered since {at}: states are current, old restarts may be missing.",
     "home.empty": "There is no app here yet. Write to us and we set up your first one.",
     "home.nowhere": "You belong to no organization any more. Ask its owner for a new invitation.",
     "home.no_billing": "Prices and invoices come with billing, which is not there yet.",

@@ -4,6 +4,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "home.all_up": ("Halo {name}, aplikasi Anda berjalan.", "Halo {name}, semua {n} aplikasi Anda berjalan."),
     "home.some_need_attention": ("{n} aplikasi Anda perlu perhatian.", "{n} aplikasi Anda perlu perhatian."),
     "home.silent": ("Halo {name}, aplikasi Anda sedang tidak terlihat.", "Halo {name}, aplikasi Anda sedang tidak terlihat."),
+    "away.home": "Gudang data pengukuran tidak menjawab sejak {at}: keadaan terkini, mulai ulang lama mungkin tidak terhitung.",
     "home.empty": "Belum ada aplikasi di sini. Hubungi kami, kami siapkan aplikasi pertama Anda.",
     "home.nowhere": "Anda tidak lagi menjadi anggota organisasi mana pun. Mintalah undangan baru kepada pemiliknya.",
     "home.no_billing": "Harga dan faktur akan tampil setelah penagihan tersedia; sekarang belum ada.",

@@ -50,6 +50,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "time.ago": "{span} ago",
     "age.live": "live · {at}",
     "age.late": "{span} old: nothing new since {at}",
+    "away.part": "The warehouse of past measurements has not answered since {at}; this part comes back with it.",
     "age.stale": "Last known state: no contact since {at}",
     "age.never": "No data yet",
     "range.label": "Time range",

@@ -50,6 +50,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "time.ago": "{span} lalu",
     "age.live": "langsung · {at}",
     "age.late": "{span} yang lalu: tidak ada yang baru sejak {at}",
+    "away.part": "Gudang data pengukuran tidak menjawab sejak {at}; bagian ini akan kembali bersamanya.",
     "age.stale": "Keadaan terakhir yang diketahui: tanpa kontak sejak {at}",
     "age.never": "Belum ada data",
     "range.label": "Rentang waktu",
