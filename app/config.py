@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     kube_context: str = ""
     prometheus_url: str = ""
     prometheus_token: SecretStr = SecretStr("")
+    """Bearer token that Prometheus asks for; empty: none, or that of prometheus_token_file."""
+    prometheus_token_file: Path | None = None
+    """A file with that token, read again when the token is refused: tokens of service accounts are exchanged while it runs."""
     cluster: str = "default"
     """Name of the cluster in every key of the warehouse."""
     tick_seconds: Seconds = 30.0

@@ -284,6 +284,8 @@ class _LazyReader:
 
 def check_live(settings: Settings) -> None:
     """Raise when the settings ask for live data and cannot have it, or are unsafe for it."""
+    if settings.prometheus_token_file is not None and settings.prometheus_token.get_secret_value():
+        raise Misconfigured("prometheus_token and prometheus_token_file are both set. Keep one of them and take the other away.")
     if not settings.live:
         if settings.prometheus_url:
             raise Misconfigured(
@@ -323,6 +325,7 @@ def prometheus(settings: Settings, inventory: InventorySource | None) -> Prometh
     return PrometheusSource(
         settings.prometheus_url,
         token=settings.prometheus_token.get_secret_value(),
+        token_file=settings.prometheus_token_file,
         jobs=Jobs(
             cadvisor=settings.job_cadvisor,
             kubelet=settings.job_kubelet,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -46,13 +47,14 @@ class PrometheusSource:
         url: str,
         *,
         token: str = "",
+        token_file: Path | None = None,
         jobs: Jobs | None = None,
         cluster: str = "default",
         inventory: InventorySource | None = None,
         max_series: int = 100_000,
         max_bytes: int = 128 * 2**20,
     ) -> None:
-        self._connection = PrometheusConnection(url, token, max_series=max_series, max_bytes=max_bytes)
+        self._connection = PrometheusConnection(url, token, max_series=max_series, max_bytes=max_bytes, token_file=token_file)
         self._jobs = jobs or Jobs()
         self._cluster = cluster
         self._inventory = inventory

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -32,13 +34,50 @@ class TooMuch(Misconfigured):
     code = "too_many_series"
 
 
+class _TokenRefused(Misconfigured):
+    """The answer was 401; `used` is the header that was sent."""
+
+    def __init__(self, message: str, used: str) -> None:
+        super().__init__(message)
+        self.used = used
+
+
 class _Bearer(requests.auth.AuthBase):
-    def __init__(self, token: str) -> None:
-        self._token = token
+    """Sends a token: the one that is given, or what stands in a file, which is read again when its token is refused."""
+
+    def __init__(self, token: str, file: Path | None) -> None:
+        self._lock = threading.Lock()
+        self._header, self._file = f"Bearer {token}" if token else "", file
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
+        with self._lock:
+            if not self._header and self._file is not None:
+                self._header = self._read(self._file)
+            if self._header:
+                request.headers["Authorization"] = self._header
         return request
+
+    def renew(self, used: str) -> bool:
+        """Whether the file holds another token than the one that was refused."""
+        with self._lock:
+            if self._file is not None:
+                self._header = self._read(self._file)
+            return self._header != used
+
+    def _read(self, file: Path) -> str:
+        try:
+            token = file.read_text(encoding="ascii").strip()
+        except (OSError, ValueError) as error:
+            cause = error.strerror if isinstance(error, OSError) else "it is no text"
+            raise Misconfigured(
+                f"The token for Prometheus cannot be read from {file}: {cause}. Name a readable file in prometheus_token_file "
+                "(MOORAGE_PROMETHEUS_TOKEN_FILE)."
+            ) from error
+        if not token or len(token.split()) > 1:
+            raise Misconfigured(
+                f"{file} holds no token for Prometheus: it should be one word and nothing else. Check prometheus_token_file."
+            )
+        return f"Bearer {token}"
 
 
 class _BoundedSession(requests.Session):
@@ -70,7 +109,10 @@ class _BoundedSession(requests.Session):
             response.close()
         response._content, response._content_consumed = b"".join(body), True
         if response.status_code != 200:
-            raise _refusal(self.shown, response.status_code, response.content)
+            refusal = _refusal(self.shown, response.status_code, response.content)
+            if response.status_code == 401:
+                raise _TokenRefused(str(refusal), str(request.headers.get("Authorization", "")))
+            raise refusal
         # custom_query drops the warnings, which say that the answer is not whole
         told = _WARNINGS.search(response.content[-4096:])
         if told:
@@ -85,18 +127,19 @@ _WARNINGS = re.compile(rb'"warnings":\s*(\[.*)$', re.DOTALL)
 
 
 class PrometheusConnection:
-    """Safe to share between threads. `max_series` and `max_bytes` are for one question."""
+    """Safe to share between threads. `max_series` and `max_bytes` are for one question. The token is given, or stands in a file."""
 
-    def __init__(self, url: str, token: str, *, max_series: int, max_bytes: int) -> None:
+    def __init__(self, url: str, token: str, *, max_series: int, max_bytes: int, token_file: Path | None = None) -> None:
         url = url.strip().rstrip("/")
         self.shown = re.sub(r"//[^/@\s]*@", "//", url)
         self._max_series = max_series
+        self._bearer = _Bearer(token, token_file)
         self._session = _BoundedSession(self.shown, max_bytes)
         self._api = PrometheusConnect(
             url,
             session=self._session,
             retry=urllib3.Retry(0, redirect=5, raise_on_status=False),
-            auth=_Bearer(token) if token else None,
+            auth=self._bearer if token or token_file else None,
             timeout=(CONNECT_SECONDS, READ_SECONDS),
         )
 
@@ -127,6 +170,10 @@ class PrometheusConnection:
     def _called(self, call: Any, *, again: bool = True) -> Any:
         try:
             return call()
+        except _TokenRefused as refused:
+            if not again or not self._bearer.renew(refused.used):
+                raise
+            return self._called(call, again=False)
         except PlatformError:
             raise
         except requests.exceptions.JSONDecodeError as error:
@@ -173,7 +220,8 @@ def _refusal(shown: str, status: int, body: bytes) -> PlatformError:
     said = f": {message}" if message else ""
     if status == 401:
         return Misconfigured(
-            f"Prometheus at {shown} refuses the token (401{said}): it is missing or has expired. Renew prometheus_token."
+            f"Prometheus at {shown} refuses the token (401{said}): it is missing or has expired. "
+            "Renew prometheus_token, or the file that prometheus_token_file names."
         )
     if status == 403:
         return Misconfigured(

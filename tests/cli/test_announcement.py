@@ -1,23 +1,27 @@
-"""What `up` says of a cluster that it cannot reach."""
+"""What `up` says of a cluster and a Prometheus that it cannot reach."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import uvicorn
 
+from app import config
 from app.cli import server
 from collectors.sources.kubernetes import KubernetesInventory
 from models.domain.clock import SystemClock
 from models.domain.errors import Unavailable
 from tests import own_loop
+from tests.collect.stub_prometheus import body, send, stub_prometheus
 
 
-def test_a_wrong_kubeconfig_is_said_at_once(tmp_path):
+def test_a_wrong_kubeconfig_is_said_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(server, "CLUSTER_SECONDS", 120)  # a busy machine takes its time to begin; what is known is said at once
     (tmp_path / "kubeconfig").write_text("{{{{ not yaml")
     inventory = KubernetesInventory(tmp_path / "kubeconfig", clock=SystemClock())
     inventory.start()
@@ -53,7 +57,14 @@ def test_the_start_says_it_after_where_the_server_is(monkeypatch, capsys, live):
         raise Unavailable("The Kubernetes API does not answer.")
 
     monkeypatch.setattr(uvicorn.Server, "startup", listens)
+    asked = threading.Event()
+
+    def nothing_measured(_: object) -> str:
+        asked.set()
+        return ""
+
     monkeypatch.setattr(server, "announcement", lambda *_: ["Moorage is ready"])
+    monkeypatch.setattr(server, "unmeasured", nothing_measured)
     failing = SimpleNamespace(code="failing_nodes")
     starting = server._Server.__new__(server._Server)
     starting._made = made(SimpleNamespace(snapshot=gone, findings=lambda: (failing,)))
@@ -61,6 +72,21 @@ def test_the_start_says_it_after_where_the_server_is(monkeypatch, capsys, live):
     own_loop.run(starting.startup())
     said = ["cluster: not reached, because The Kubernetes API does not answer."] if live else []
     assert capsys.readouterr().out.splitlines() == ["Moorage is ready", *said]
+    assert asked.wait(30 if live else 0) == live, "Prometheus is asked beside it"
+
+
+@pytest.mark.loopback
+def test_a_prometheus_that_gives_nothing_is_said():
+    with stub_prometheus() as stub:
+        found = SimpleNamespace(settings=config.load(prometheus_url=stub.url))
+        assert server.unmeasured(found) == ""
+        stub.behave = lambda handler, *_: send(handler, body([]))
+        assert server.unmeasured(found) == f"prometheus: {stub.url} answers and scrapes nothing at all. Look at its targets page."
+        stub.behave = lambda handler, *_: send(handler, b"starting", 503)
+        assert (
+            server.unmeasured(found)
+            == f"prometheus: not read, because Prometheus at {stub.url} answers 503: starting. It is tried again."
+        )
 
 
 def made(inventory: Any) -> Any:
