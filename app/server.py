@@ -18,9 +18,10 @@ from app import config, container, health, internal, logs, metrics
 from app.api.main import api
 from app.auth import headers, routes
 from app.auth.gate import Gate
+from app.bundles import Bundles
 from app.container import Container
 from app.jobs.scheduler import Scheduler
-from app.ui import polls
+from app.ui import navigation, polls
 from models.domain.jobs import JobHome
 
 ENTRY = Path(__file__).parent / "ui" / "entry.py"
@@ -86,5 +87,9 @@ app = st.App(
         Route("/internal/warehouse/write", internal.write, methods=["POST"]),
         Mount("/api", app=api),
     ],
-    middleware=[Middleware(headers.SecurityHeaders), Middleware(Gate, passes=polls.of_a_page)],
+    middleware=[
+        Middleware(headers.SecurityHeaders),
+        Middleware(Bundles),
+        Middleware(Gate, passes=polls.of_a_page, start=navigation.start),
+    ],
 )

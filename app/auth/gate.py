@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app import container
 from app.auth import sessions, tokens
 from app.auth.policy import Parts
-from app.auth.sessions import Identity
+from app.auth.sessions import Identity, Signed
 from models.domain.access import Permission
 from models.domain.clock import stopwatch
 from models.domain.errors import TooManyAttempts
@@ -99,6 +99,7 @@ class Gate:
     """Outermost middleware. `parts` answers the running program's parts; by default those that were installed.
 
     `passes` makes, for each websocket, what decides whether a message that came reaches the page; by default all do.
+    `start` names the page that a person sees first: who asks for `/` is sent there; without it `/` is a page like others.
     """
 
     def __init__(
@@ -108,9 +109,11 @@ class Gate:
         parts: Callable[[], Parts] | None = None,
         checked_every_seconds: float = CHECKED_EVERY_SECONDS,
         passes: Callable[[], Callable[[Message], Awaitable[bool]]] | None = None,
+        start: Callable[[Signed], str] | None = None,
     ) -> None:
         self._app = app
         self._passes = passes or (lambda: _everything)
+        self._start = start
         self._parts = parts or container.current
         self._checked_every = checked_every_seconds
 
@@ -141,7 +144,9 @@ class Gate:
         token_hash = self._token_hash(scope)
         identity = await self._identity(token_hash)
         if identity is not None and token_hash is not None:
-            await self._app(_identified(scope, identity, token_hash), receive, send)
+            to = await self._first_page(token_hash) if path == "/" and scope["method"] in ("GET", "HEAD") else None
+            answers = self._app if to is None else _redirect(scope, to)
+            await answers(_identified(scope, identity, token_hash), receive, send)
         elif path.startswith(FRONTEND) and await self._known(token_hash):
             await self._app(scope, receive, send)
         else:
@@ -204,6 +209,14 @@ class Gate:
         parts = self._parts()
         return await run_in_threadpool(sessions.identify, parts.store, token_hash, parts.clock.now())
 
+    async def _first_page(self, token_hash: str) -> str | None:
+        """Where `/` leads this person. A page that only leads on would have its whole script begun twice."""
+        if self._start is None:
+            return None
+        parts = self._parts()
+        signed = await run_in_threadpool(sessions.resolve, parts.store, token_hash, parts.clock.now(), touch=False)
+        return self._start(signed) if signed is not None else None
+
     async def _sees_cluster(self, scope: Scope, secret: str) -> bool:
         """Whether it is a token of this moment whose scopes and owner may see the cluster; an unknown one is counted."""
         parts = self._parts()
@@ -237,6 +250,11 @@ def same_origin(origin: str, host: str, *, secure: bool) -> bool:
 def _identified(scope: Scope, identity: Identity, token_hash: str) -> Scope:
     added = [(b"x-portal-user", identity.user_id.encode()), (b"x-portal-sid", token_hash.encode())]
     return {**scope, "headers": [*scope["headers"], *added]}
+
+
+def _redirect(scope: Scope, to: str) -> Response:
+    query = scope.get("query_string", b"").decode("latin-1")
+    return RedirectResponse(to + (f"?{query}" if query else ""), 303, headers={"Cache-Control": "no-store"})
 
 
 def _refused(scope: Scope) -> Response:

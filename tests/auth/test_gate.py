@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from app.auth import gate, sessions, tokens
+from app.auth.gate import Gate
 from models.domain.access import Permission
 from models.domain.errors import TooManyAttempts
 from models.store import sessions as rows
@@ -55,6 +59,18 @@ def test_without_a_session_people_go_to_the_sign_in_and_programs_hear_why(portal
     assert (refused.status_code, refused.json()["error"]["code"]) == (401, "unauthenticated")
     assert browser.client.post("/cluster", headers={"accept": "text/html"}).status_code == 401
     assert browser.client.get("/static/app.js").status_code == 401
+
+
+def test_the_bare_address_leads_to_the_first_page_of_who_asks(portal: Portal) -> None:
+    browser, _ = _signed_in(portal)
+    app = Starlette(routes=portal.app.routes, middleware=[Middleware(Gate, start=lambda signed: f"/{signed.staff_role or 'home'}")])
+    asked = TestClient(app, "http://portal.test", follow_redirects=False, cookies=browser.client.cookies)
+    for method in ("GET", "HEAD"):
+        assert asked.request(method, "/", params={"org": "a b"}).headers["location"] == "/home?org=a+b"
+    assert asked.get("/cluster").status_code == 200
+    assert asked.post("/").status_code == 405
+    stranger = TestClient(app, "http://portal.test", follow_redirects=False, headers={"accept": "text/html"})
+    assert stranger.get("/").headers["location"] == "/login?next=%2F"
 
 
 @pytest.mark.parametrize(
