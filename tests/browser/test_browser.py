@@ -39,12 +39,16 @@ def whole(tab: Any) -> None:
 
 
 def readable(tab: Any) -> None:
-    """No serious or critical violation of the rules of axe-core; looked at again when a panel may just have been drawn anew, paler."""
-    for _ in range(2):
-        if not _violations(tab):
+    """No serious or critical violation of the rules of axe-core; looked at again when a panel may just have been drawn anew, paler.
+
+    On a busy machine that takes seconds, every five seconds; a violation of the page itself is there each time.
+    """
+    for _ in range(12):
+        found = _violations(tab)
+        if not found:
             return
-        tab.wait_for_timeout(1500)
-    assert _violations(tab) == []
+        tab.wait_for_timeout(1700)  # no divisor of the panels' five seconds
+    pytest.fail(f"{len(found)} violations at each of twelve looks: {found}")
 
 
 def _violations(tab: Any) -> list[str]:
