@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -40,13 +40,13 @@ class SourceState:
     age_seconds: float | None
     interval_seconds: float | None
     """Median distance of its newest ticks when the collector does not say."""
-    ticks: int
-    """In the last 24 hours."""
-    missing: int
+    ticks: int | None
+    """In the last 24 hours. None, as the next three, while the warehouse is away: not known is not nothing."""
+    missing: int | None
     """Ticks missing in the last 24 hours."""
-    lost: int
+    lost: int | None
     """Of the last 24 hours, given up for good."""
-    rows: int
+    rows: int | None
     """Of the newest tick."""
     failing_since: datetime | None
     problem: str
@@ -91,6 +91,8 @@ def _health(ctx: Context) -> Health:
     holes = tuple(run.gap for run in runs)
     lag = parts.ask(lambda: _lag(ctx, cluster, since))
     sizes = parts.ask(lambda: _sizes(ctx)) or ()
+    if parts.away:
+        sources = tuple(replace(one, ticks=None, missing=None, lost=None, rows=None) for one in sources)
     code = "away" if parts.away else _code(sources, holes)
     volumes = ctx.cluster.current("volume")
     silent = volumes.filter(pl.col("used_bytes").is_null()).height if volumes.height else None

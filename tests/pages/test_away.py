@@ -84,6 +84,7 @@ def test_services_keep_what_the_inventory_and_the_collector_know(small_demo: Con
         assert [one.requested.value for one in seen.utilization] == [one.requested.value for one in whole.utilization]
         assert seen.history is None
         assert (told.code, told.gaps, told.sizes, told.rollup_lag.value) == ("away", told.gaps, (), None)
+        assert {(one.ticks, one.missing, one.lost, one.rows) for one in told.sources} == {(None,) * 4}
         assert {one.source for one in told.sources} == {one.source for one in ctx.cluster.sources()}
         assert seen.away_since == told.away_since == ctx.now
         with pytest.raises(Away, match="has not answered since"):

@@ -2,7 +2,7 @@
 
 TEXTS: dict[str, str | tuple[str, str]] = {
     "collection.away": "The warehouse has not answered since {at}.",
-    "away.trouble": "The warehouse has not answered since {at}: kills of the past and volumes that fill up are not known.",
+    "away.trouble": "The warehouse has not answered since {at}: what only past measurements show is not known.",
     "away.gaps": "The warehouse has not answered since {at}: only sources that are late now are known.",
     "collection.checked": "checked {ago}",
     "collection.live": "Sources live",
