@@ -161,7 +161,8 @@ class Gate:
         if identity is not None and token_hash is not None:
             await self._watched(_identified(scope, identity, token_hash), receive, send, identity, token_hash)
         elif await self._known(token_hash):
-            await self._app(scope, receive, send)  # without identity: all that its page can do is go to /login
+            # without identity: all that its page can do is go to /login
+            await self._app(scope, _sifted(receive, self._passes()), send)
         else:
             await _close(send)
 
@@ -286,6 +287,17 @@ def _from_this_machine(scope: Scope) -> bool:
         return ip_address(scope["client"][0]).is_loopback
     except ValueError:
         return False
+
+
+def _sifted(receive: Receive, passes: Callable[[Message], Awaitable[bool]]) -> Receive:
+    """`receive` without the messages that do not pass."""
+
+    async def receiving() -> Message:
+        while not await passes(message := await receive()):
+            pass
+        return message
+
+    return receiving
 
 
 async def _everything(_message: Message) -> bool:

@@ -9,6 +9,7 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from typing import Literal
 
 from google.protobuf.message import DecodeError
 from starlette.concurrency import run_in_threadpool
@@ -22,6 +23,9 @@ MOST_PANELS = 1000
 GRACE_SECONDS = 5.0
 """With a tick: how long what the cluster does not tell, such as a name that was changed by somebody else, may be missing."""
 
+DEVELOPERS = frozenset({"clear_cache", "set_run_on_save", "load_git_info", "debug_disconnect_websocket", "debug_shutdown_runtime"})
+OPERATIONS: tuple[Literal["deferred_file", "dataframe_chunk"], ...] = ("deferred_file", "dataframe_chunk")
+"""What a page asks the server for beside its runs. The others write into the server's directories."""
 _log = logging.getLogger(__name__)
 _panels: OrderedDict[str, None] = OrderedDict()
 _lock = threading.Lock()
@@ -45,7 +49,7 @@ class Polls:
         self._drawn: dict[str, tuple[int, float]] = {}
 
     async def passes(self, message: Message) -> bool:
-        """Whether the page's script needs to see this message; False only for a timer's rerun that would change nothing."""
+        """Whether the page needs to see this message: not a timer's rerun that would change nothing, nor what is for developers."""
         raw = message.get("bytes")
         if not raw:
             return True
@@ -54,6 +58,8 @@ class Polls:
             asked.ParseFromString(raw)
         except DecodeError:
             return True  # whoever reads it next says what is wrong with it
+        if _for_developers(asked):
+            return False
         if asked.WhichOneof("type") != "rerun_script":
             return True
         panel = asked.rerun_script.fragment_id
@@ -76,6 +82,15 @@ class Polls:
             return False
         self._drawn[panel] = state
         return True
+
+
+def _for_developers(asked: BackMsg) -> bool:
+    """Whether it is an order of Streamlit's developer menu: it would work on the whole server, for everybody, and needs no right."""
+    kind = asked.WhichOneof("type")
+    if kind == "backend_operation_request":
+        request = asked.backend_operation_request
+        return not any(request.HasField(name) for name in OPERATIONS)
+    return kind in DEVELOPERS
 
 
 def of_a_page() -> Callable[[Message], Awaitable[bool]]:

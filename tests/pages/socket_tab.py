@@ -126,6 +126,11 @@ class Tab:
         rest = self._hear(_Run())
         return Heard([*first.messages, *rest.messages], rest.closed)
 
+    def order(self, page: str, **order: bool) -> Heard:
+        """What only Streamlit's developer menu sends, then a run of `page`; heard to the end of that run."""
+        self._send(BackMsg(**cast(Any, order)))
+        return self.ask(page)
+
     def wake(self, page: str, *, fragment: str, patience: float = PATIENCE) -> Heard:
         """A panel's timer asks for it; heard until its run ended, or for `patience` seconds when nothing comes."""
         message = _wanted(page, "", fragment, "", None)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from google.protobuf.json_format import ParseDict
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from app.container import Container
@@ -75,6 +76,30 @@ def test_a_panel_that_does_not_follow_the_cluster_is_never_held_back(page):
 
 def test_the_first_timer_of_a_page_that_nobody_drew_passes(page):
     assert page.passes(rerun(PANEL, timer=True))
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        {"clear_cache": True},
+        {"set_run_on_save": True},
+        {"load_git_info": True},
+        {"debug_disconnect_websocket": True},
+        {"debug_shutdown_runtime": True},
+        {"backend_operation_request": {"request_id": "1", "install_skills": {}}},
+        {"backend_operation_request": {"request_id": "1", "dismiss_skills_nudge": {}}},
+        {"backend_operation_request": {"request_id": "1"}},
+    ],
+    ids=lambda order: next(reversed(next(iter(order.values())))) if "backend_operation_request" in order else next(iter(order)),
+)
+def test_what_is_for_developers_never_passes(page, order):
+    assert not page.passes(ParseDict(order, BackMsg()).SerializeToString())
+
+
+@pytest.mark.parametrize("asked", ["deferred_file", "dataframe_chunk"])
+def test_what_a_page_asks_for_beside_its_runs_passes(page, asked):
+    order = {"backend_operation_request": {"request_id": "1", asked: {}}}
+    assert page.passes(ParseDict(order, BackMsg()).SerializeToString())
 
 
 @pytest.mark.parametrize("raw", [b"", None, b"\xff\xff\xff", BackMsg(app_heartbeat=True).SerializeToString()])

@@ -281,6 +281,23 @@ def test_forged_headers_make_nobody_of_a_socket(ground: Ground) -> None:
     assert "organizations" not in heard.pages
 
 
+@pytest.mark.parametrize("email", [ADMIN, CUSTOMER])
+def test_nobody_gives_the_server_orders_of_the_developer_menu(ground: Ground, email: str) -> None:
+    """An emptied cache takes what every tab keeps with it: here the key of a second factor that is being set up."""
+
+    def keys(heard: Heard) -> list[str]:
+        return [one.code.code_text for one in heard.drawn if one.WhichOneof("type") == "code"]
+
+    with ground.tab(email) as tab:
+        begin = tab.ask("account").widgets["factor_begin"]
+        offered = keys(tab.ask("account", widgets={begin: pressed}))
+        assert len(offered) == 1
+        assert keys(tab.ask("account")) == offered
+        assert keys(tab.order("account", clear_cache=True)) == offered
+        told = tab.order("account", set_run_on_save=True).messages
+        assert not any(message.session_status_changed.run_on_save for message in told)
+
+
 @pytest.mark.parametrize("kind", ["fragment", "page", "widget"])
 def test_after_a_revocation_an_open_page_gets_the_redirect_and_nothing_else(ground: Ground, kind: str) -> None:
     cookie = ground.cookie(CUSTOMER)
