@@ -55,6 +55,10 @@ def use(ctx: Context, cluster: str, nodes: Mapping[str, Node], *, only: str | No
             certificate_seconds=row["kubelet_certificate_seconds"],
             running_pods=row["running_pods"],
             pods_limit=nodes[row["node"]].allocatable.pods or None,
+            cpu_waiting_share=row["cpu_pressure_seconds_per_second"],
+            memory_waiting_share=row["memory_pressure_seconds_per_second"],
+            disk_waiting_share=row["io_pressure_seconds_per_second"],
+            steal_share=_share(row["cpu_steal_seconds_per_second"], row["cpu_seconds_per_second"]),
             **lately.get(row["node"], {}),
         )
         for row in current.sort("node").iter_rows(named=True)
@@ -87,6 +91,10 @@ def _wrote(ctx: Context, cluster: str, nodes: Sequence[str]) -> Mapping[Place, d
     """When each file system of these nodes was last seen to take writes."""
     rows = ctx.warehouse.query(WROTE, {"cluster": cluster, "since": ctx.now - WRITTEN, "nodes": list(nodes)})
     return {(node, mountpoint): at for node, mountpoint, at in rows.iter_rows()}
+
+
+def _share(part: float | None, whole: float | None) -> float | None:
+    return part / whole if part is not None and whole else None
 
 
 def _flag(value: float | None) -> bool | None:

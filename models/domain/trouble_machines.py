@@ -69,6 +69,12 @@ class MachineUse:
     certificate_seconds: float | None = None
     running_pods: float | None = None
     pods_limit: int | None = None
+    cpu_waiting_share: float | None = None
+    memory_waiting_share: float | None = None
+    disk_waiting_share: float | None = None
+    """Shares of the time in which something waited (PSI some)."""
+    steal_share: float | None = None
+    """Of the CPU time, what the hypervisor kept."""
     seconds: float = 0.0
     """Of LATELY for which the counters below are known."""
     drops: float | None = None

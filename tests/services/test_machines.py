@@ -135,6 +135,22 @@ def test_a_file_system_that_takes_no_writes_any_more_is_told_from_one_that_never
     assert (other.machine.filesystems, other.trouble) == ((), ())
 
 
+def test_waiting_and_steal_are_shares_of_the_last_two_samples(ctx: Context) -> None:
+    latest = Latest()
+    for seconds in (0.0, 30.0):
+        counted = {
+            "cpu_pressure_seconds_total": 0.1 * seconds,
+            "cpu_steal_seconds_total": seconds,
+            "cpu_seconds_total": 4 * seconds,
+        }
+        at = NOW - timedelta(seconds=34 - seconds)
+        row = {"ts": at, "node": "node-1", **counted}
+        latest.update("simulated", at, {"node": entity_frame(NODE, pl.DataFrame([row]))})
+    (one,) = machines.use(on(ctx, latest), "default", a_snapshot().nodes)
+    assert (one.cpu_waiting_share, one.steal_share) == (pytest.approx(0.1), pytest.approx(0.25))
+    assert (one.memory_waiting_share, one.disk_waiting_share) == (None, None)
+
+
 def test_a_node_that_is_not_measured_has_no_machine(ctx: Context) -> None:
     assert cluster.node(on(ctx, Latest()), name="node-1").machine is None
     assert cluster.node(ctx, name="node-3").machine is None
