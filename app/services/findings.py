@@ -12,7 +12,6 @@ from app.absence import Parts, Strict
 from app.context import Context
 from app.services import answers, gaps, machines, present
 from app.services.directory import Directory
-from models.domain import traffic
 from models.domain import trouble as rules
 from models.domain.cluster import Snapshot
 from models.domain.trouble import OOM_LOOKBACK, Kind, MemoryUse, OomKill, SourceAge, Trouble, VolumeUse
@@ -49,7 +48,7 @@ def find(ctx: Context, snapshot: Snapshot, names: Directory, parts: Parts | None
         volumes=_volumes(ctx, snapshot.cluster, parts),
         machines=parts.ask(lambda: machines.use(ctx, snapshot.cluster, snapshot.nodes)) or (),
         sources=sources(ctx, parts),
-        more=parts.ask(lambda: tuple(traffic.trouble(answers.lately(ctx, snapshot.cluster), ctx.now))) or (),
+        more=parts.ask(lambda: answers.trouble(ctx, snapshot.cluster)) or (),
     )
     found = judge()
     crashing = [one.subject.removeprefix("pod:") for one in found if one.kind is Kind.CRASH_LOOP]

@@ -47,9 +47,9 @@ def answers(viewer: Viewer, seen: Answered) -> None:
         return
     p95, shown, where = seen.p95, NOTHING, say.text("app.not_timed" if seen.requests else "app.no_requests")
     if p95 is not None:
-        high = fmt.duration(p95.upto) if not p95.beyond else ""
-        shown = say.text("app.p95_beyond", span=fmt.duration(p95.seconds)) if p95.beyond else fmt.duration(p95.seconds)
-        where = "" if p95.beyond else say.text("app.p95_between", low=fmt.duration(p95.above), high=high)
+        high = fmt.latency(p95.upto) if not p95.beyond else ""
+        shown = say.text("app.p95_beyond", span=fmt.latency(p95.seconds)) if p95.beyond else fmt.latency(p95.seconds)
+        where = "" if p95.beyond else say.text("app.p95_between", low=fmt.latency(p95.above), high=high)
     with st.grid("auto", min_column_width=190):
         st.metric(say.text("app.requests"), fmt.number(seen.requests), border=True, height="stretch")
         st.metric(

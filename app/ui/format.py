@@ -90,6 +90,12 @@ class Formatter:
             return self.say.text("unit.hours", value=hours) + tail
         return self.say.text("unit.days", value=self.number(days))
 
+    def latency(self, seconds: float | None) -> str:
+        """How long an answer took: `312 ms`, `1.06 s`, `12 s`."""
+        if seconds is None or seconds < 1 or seconds >= 10:
+            return self.duration(seconds)
+        return self.say.text("unit.seconds", value=self.number(seconds, 2))
+
     def ago(self, at: datetime | None, now: datetime) -> str:
         """`4 s ago`; a moment in the future within clock noise counts as now."""
         if at is None:

@@ -89,7 +89,7 @@ def usage(viewer: Viewer, report: UsageReport) -> None:
         Column("egress", say("column.egress"), lambda r: fmt.bytes(r.egress_bytes), help=say("column.egress_help")),
         Column("requests", say("column.requests"), lambda r: r.requests, "whole"),
         Column("failed", say("column.error_share"), lambda r: fmt.percent(_share(r), 2), help=say("column.error_share_help")),
-        Column("p95", say("column.p95"), lambda r: fmt.duration(r.answer_seconds_p95), help=say("column.p95_help")),
+        Column("p95", say("column.p95"), lambda r: fmt.latency(r.answer_seconds_p95), help=say("column.p95_help")),
         Column("restarts", say("column.restarts"), lambda r: r.restarts, "integer"),
     ]
     tables.show(viewer, report.rows, columns, key="usage_rows", alt=say("table.usage"), empty="usage.empty")

@@ -42,8 +42,11 @@ class Answers:
         return self.errors / self.requests if self.requests > 0 else None
 
 
-def trouble(windows: Iterable[Answers], now: datetime) -> Iterator[Trouble]:
-    """A row for each namespace that answers badly now, with the time since when it does without a better window between."""
+def trouble(windows: Iterable[Answers], now: datetime, *, known_from: datetime | None = None) -> Iterator[Trouble]:
+    """A row for each namespace that answers badly now, with the time since when it does without a better window between.
+
+    What was already bad at `known_from`, where the windows begin, began nobody knows when.
+    """
     by_namespace: dict[str, list[Answers]] = {}
     for one in windows:
         if one.requests >= ENOUGH:
@@ -54,10 +57,10 @@ def trouble(windows: Iterable[Answers], now: datetime) -> Iterator[Trouble]:
             continue
         failing = _run(those, _fails)
         if failing:
-            yield _failing(namespace, failing)
+            yield _failing(namespace, failing, _began(failing, known_from))
         slow = _run(those, _slow)
         if slow:
-            yield _slowly(namespace, slow)
+            yield _slowly(namespace, slow, _began(slow, known_from))
 
 
 def _fails(one: Answers) -> bool:
@@ -74,7 +77,11 @@ def _run(those: Sequence[Answers], bad: Callable[[Answers], bool]) -> Sequence[A
     return those[good:] if len(those) - good >= IN_A_ROW else ()
 
 
-def _failing(namespace: str, run: Sequence[Answers]) -> Trouble:
+def _began(run: Sequence[Answers], known_from: datetime | None) -> datetime | None:
+    return None if known_from is not None and run[0].since < known_from + LATELY else run[0].since
+
+
+def _failing(namespace: str, run: Sequence[Answers], since: datetime | None) -> Trouble:
     requests, errors = sum(one.requests for one in run), sum(one.errors for one in run)
     share = errors / requests
     return Trouble(
@@ -82,14 +89,14 @@ def _failing(namespace: str, run: Sequence[Answers]) -> Trouble:
         Severity.CRITICAL if share >= MOSTLY_ERRORS else Severity.WARNING,
         f"namespace:{namespace}",
         namespace,
-        run[0].since,
+        since,
         f"{share:.0%} of {requests:,.0f} requests were answered with an error of the server.",
         "Look at its events and its logs: a part that restarts, a database that is full or does not answer.",
         namespace=namespace,
     )
 
 
-def _slowly(namespace: str, run: Sequence[Answers]) -> Trouble:
+def _slowly(namespace: str, run: Sequence[Answers], since: datetime | None) -> Trouble:
     newest = run[-1].p95
     above = newest.above if newest is not None else SLOW_SECONDS
     return Trouble(
@@ -97,7 +104,7 @@ def _slowly(namespace: str, run: Sequence[Answers]) -> Trouble:
         Severity.WARNING,
         f"namespace:{namespace}",
         namespace,
-        run[0].since,
+        since,
         f"One answer in twenty takes longer than {above:g} s.",
         "Look whether its CPU limit holds it back or a neighbour takes the node; connections that stay open count as slow too.",
         namespace=namespace,

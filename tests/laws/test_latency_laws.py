@@ -80,6 +80,12 @@ def test_it_is_the_rule_of_prometheus() -> None:
     assert slow.seconds == 0.1
 
 
+def test_a_count_below_that_of_a_lower_bound_is_raised_to_it() -> None:
+    found = quantile(0.6, {0.1: 50.0, 0.3: 20.0, 1.2: 130.0}, 100.0)
+    assert found is not None
+    assert found.seconds == pytest.approx(0.3 + 0.9 * 10 / 50)
+
+
 def test_without_requests_or_bounds_nothing_is_known() -> None:
     assert quantile(0.5, {0.1: 0.0}, 0.0) is None
     assert quantile(0.5, {}, 3.0) is None

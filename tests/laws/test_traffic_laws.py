@@ -45,6 +45,13 @@ def test_it_is_named_from_the_first_bad_window_on(good: int, bad: int, share: fl
         assert (one.severity is Severity.CRITICAL) == (share >= 0.5)
 
 
+def test_what_was_bad_from_the_beginning_on_began_nobody_knows_when() -> None:
+    (found,) = trouble(windows([0.2] * 10), NOW, known_from=NOW - STEP * 10)
+    assert found.since is None
+    (found,) = trouble(windows([0.2] * 10), NOW, known_from=NOW - timedelta(hours=3))
+    assert found.since == NOW - STEP * 10
+
+
 def test_old_windows_say_nothing_about_now() -> None:
     assert list(trouble(windows([1.0] * 5), NOW + timedelta(minutes=21))) == []
 
