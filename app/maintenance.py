@@ -72,6 +72,11 @@ def export(live: Container, day: str = "", folder: str = "") -> Done:
     return {"day": midnight.date().isoformat(), "files": [str(f) for f in files]}
 
 
+def refill(live: Container, folder: str = "") -> Done:
+    """Put back what `export` wrote, into a warehouse that lost it."""
+    return asdict(live.owned_warehouse().refill(Path(folder) if folder else export_folder(live)))
+
+
 def collect(live: Container) -> Done:
     """Collect once, now, and fill what gaps can still be filled."""
     if live.collector is None:
@@ -105,6 +110,7 @@ COMMANDS: Mapping[str, Callable[..., Done]] = {
     "compact": compact,
     "expire": expire,
     "export": export,
+    "import": refill,
     "collect": collect,
     "resync": resync,
     "sizes": sizes,
@@ -115,7 +121,7 @@ def run(live: Container, command: str, arguments: Mapping[str, Any]) -> Done:
     """Run one command by name; Invalid when there is none of that name or it does not take these arguments."""
     if command not in COMMANDS:
         raise Invalid(f"There is no command {command!r}. There are: {', '.join(COMMANDS)}.", field="command")
-    allowed = {"day", "folder"} if command == "export" else set()
+    allowed = {"export": {"day", "folder"}, "import": {"folder"}}.get(command, set())
     wrong = set(arguments) - allowed
     if wrong:
         raise Invalid(f"The command {command} does not take {', '.join(sorted(wrong))}.", field="arguments")

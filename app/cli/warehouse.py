@@ -94,6 +94,24 @@ def export(
         edge.say(file)
 
 
+@app.command("import")
+def refill(
+    folder: Annotated[
+        Path | None, typer.Argument(help="What an export wrote.", show_default="export in the data directory")
+    ] = None,
+    data: DataOption = None,
+) -> None:
+    """Put exported days back into a warehouse that lost them. Days that are there stay; the same again changes nothing."""
+    from app.cli import owned
+
+    where = str(folder.expanduser().resolve()) if folder is not None else ""
+    done = owned.command(edge.existing(edge.settings(data)), "import", folder=where)
+    for day in done["days"]:
+        edge.say(f"{day}  put back")
+    for day in done["left"]:
+        edge.say(f"{day}  left: the warehouse has it")
+
+
 @app.command()
 def care(what: Annotated[Care, typer.Argument(help="What to do now.")], data: DataOption = None) -> None:
     """Do one piece of the jobs' work now: in the server when it runs, else here."""

@@ -149,8 +149,8 @@ def translate(error: duckdb.Error, uri: str, *, opening: bool = False) -> Platfo
         return Damaged(
             f"The warehouse {where} is damaged: {text.splitlines()[0]} "
             "Move the file away and start again: a new one is begun, and of a live cluster what Prometheus has of the last day is filled "
-            "in. What is older is only in the Parquet exports (folder export of the data directory): DuckDB reads them, and nothing "
-            "puts them back."
+            "in. What is older is in the Parquet exports (folder export of the data directory): `moorage warehouse import` puts them "
+            "back."
         )
     if any(word in low for word in LOST):
         return Unavailable(

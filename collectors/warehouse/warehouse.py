@@ -23,6 +23,7 @@ from collectors.warehouse.migrate import migrate
 from collectors.warehouse.oblivion import forget
 from collectors.warehouse.publication import publish
 from collectors.warehouse.questions import Params, Questions, bound, decoded
+from collectors.warehouse.refill import Refilled, refill
 from collectors.warehouse.rollup import Rollup
 from collectors.warehouse.ticks import Ticks
 from models.domain.clock import Clock, SystemClock
@@ -162,6 +163,16 @@ class Warehouse:
     def export(self, folder: Path | str, day: datetime) -> list[Path]:
         """The UTC day of `day` as Parquet under `folder`, one file per table, each replaced as a whole; the files."""
         return export(self._link, Path(folder), day)
+
+    @_told
+    def refill(self, folder: Path | str) -> Refilled:
+        """Put back what `export` wrote under `folder`. A day is replaced when the warehouse has fewer of its ticks, so the same again
+        changes nothing. Invalid when a file is no export of this program; then nothing was written."""
+        try:
+            return refill(self._link, Path(folder))
+        finally:
+            self._ticks.reload()
+            self._windows += 1
 
     @_told
     def query(self, sql: str, params: Params = None) -> pl.DataFrame:

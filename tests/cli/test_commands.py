@@ -41,9 +41,14 @@ def test_what_the_design_promises_is_there():
     have = {" ".join(path) for path in every_command()}
     assert have >= {
         "up", "web", "worker", "migrate", "backup", "restore", "collect", "jobs run", "jobs preview", "jobs list", "user add",
-        "user reset", "user list", "token make", "warehouse sql", "warehouse describe", "warehouse export", "catalogue list",
-        "catalogue check", "doctor", "soak",
+        "user reset", "user list", "token make", "warehouse sql", "warehouse describe", "warehouse export",
+        "warehouse import", "catalogue list", "catalogue check", "doctor", "soak",
     }  # fmt: skip
+
+
+def test_what_is_no_export_is_not_imported(command, tmp_path):
+    with pytest.raises(NotFound, match="There is no export in"):
+        command("warehouse", "import", str(tmp_path))
 
 
 def test_jobs_are_listed_previewed_and_run(command):
