@@ -24,10 +24,10 @@ def filled(program: Program, path: str, party: Party) -> str:
         "/organizations/{id}": party.organization_id,
         "/instances/{id}": program.instance_of(party) if "/instances/{id}" in path else "",
         "/nodes/{name}": "node-1",
-        "/pods/{uid}": _pod(program) if "/pods/{uid}" in path else "",
+        "/pods/{uid}": a_pod(program) if "/pods/{uid}" in path else "",
         "/members/{user_id}": party.user_id,
         "/jobs/{name}": "rollup",
-        "/occurrences/{id}": _occurrence(program) if "/occurrences" in path else "",
+        "/occurrences/{id}": an_occurrence(program) if "/occurrences" in path else "",
         "/mapping/{namespace}": "spare",
         "/invitations/{id}": "inv_none",
         "/me/tokens/{id}": "tok_none",
@@ -38,11 +38,11 @@ def filled(program: Program, path: str, party: Party) -> str:
     return path
 
 
-def _pod(program: Program) -> str:
+def a_pod(program: Program) -> str:
     return min(pod.uid for pod in program.live.cluster.snapshot().pods.values() if pod.ready and pod.labels)
 
 
-def _occurrence(program: Program) -> str:
+def an_occurrence(program: Program) -> str:
     made = program.send("POST", "/jobs/rollup/runs", key="an-occurrence-to-look-at").json()
     return str(made["id"])
 

@@ -47,6 +47,12 @@ def test_failures_have_one_shape() -> None:
     assert len(shapes) == 1
 
 
+def test_what_a_cursor_or_a_range_may_be_refused_with_is_described() -> None:
+    for _, path, operation in OPERATIONS:
+        if {one["name"] for one in operation.get("parameters", ())} & {"cursor", "since", "until"}:
+            assert "400" in operation["responses"], path
+
+
 def test_lists_are_cut_the_same_way() -> None:
     for _, path, operation in OPERATIONS:
         names = {one["name"] for one in operation.get("parameters", ())}

@@ -17,7 +17,9 @@ router = APIRouter(tags=["jobs"], responses=answers(401, 403, 422, 503))
 Name = Annotated[str, Path(max_length=100, examples=["rollup"])]
 
 
-@router.get("/jobs", operation_id="list_jobs", summary="Declared jobs with their newest run and next due time")
+@router.get(
+    "/jobs", operation_id="list_jobs", summary="Declared jobs with their newest run and next due time", responses=answers(400)
+)
 def list_jobs(caller: Calling, limit: Limit = 100, cursor: Cursor = "") -> Page[jobs.JobRow]:
     return cut(caller.read(jobs.list_).jobs, key=lambda job: job.name, limit=limit, cursor=cursor)
 

@@ -18,7 +18,7 @@ router = APIRouter(tags=["nodes"], responses=answers(401, 403, 422, 503))
 Name = Annotated[str, Path(max_length=253, description="Name of the node.", examples=["node-1"])]
 
 
-@router.get("/nodes", operation_id="list_nodes", summary="Every node with its state, requests and use")
+@router.get("/nodes", operation_id="list_nodes", summary="Every node with its state, requests and use", responses=answers(400))
 def list_nodes(caller: Calling, limit: Limit = 100, cursor: Cursor = "") -> Page[cluster.NodeRow]:
     return cut(caller.read(cluster.nodes).rows, key=lambda row: row.name, limit=limit, cursor=cursor)
 
