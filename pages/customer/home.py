@@ -21,7 +21,7 @@ def live(viewer: Viewer) -> None:
         say(f"home.{home.code}", n=sick if home.code == "some_need_attention" else len(home.apps), name=viewer.signed.name),
         note=layout.age(viewer, home.as_of, stale_since=home.stale_since),
     )
-    # with the warehouse away it is said above that nothing of the past is known
+    # with the warehouse away it is said below that nothing of the past is known
     reached = () if home.away_since else queries.attempt(addresses.of_organization, organization_id=here.id) or ()
     if not home.apps and not reached:
         layout.empty(viewer, "home.empty")
