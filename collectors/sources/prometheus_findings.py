@@ -209,12 +209,14 @@ def _untold(measured: pl.DataFrame) -> Iterator[Finding]:
     last = measured.sort("tick").unique("node", keep="last")
     unknown = {words: last[name].null_count() for name, words in _TOLD.items() if last[name].null_count()}
     if unknown:
-        everywhere = [words for words, count in unknown.items() if count == last.height]
-        partly = [f"{words} (of {last.height - count} of {last.height})" for words, count in unknown.items() if count < last.height]
+        parts = []
+        for count in sorted(set(unknown.values()), reverse=True):
+            words = ", ".join(word for word, n in unknown.items() if n == count)
+            parts.append(words if count == last.height else f"{words} on {count} of {last.height} nodes")
         yield Finding(
             "node_metrics_missing",
             Severity.INFO,
-            f"node-exporter does not tell of {', '.join([*everywhere, *partly])}: they count as not known. "
+            f"node-exporter does not tell of {'; nor of '.join(parts)}: they count as not known. "
             "Switch on its collectors where the kernel counts them.",
         )
 

@@ -162,7 +162,7 @@ def test_what_nobody_tells_is_said(stub: Stub) -> None:
     stub.cluster.extra["node_timex_sync_status"] = saying(one(exporter(0), 1.0))
     stub.cluster.extra["kubelet_running_pods"] = saying(one(kubelet(0), 1.0))
     said = {f.code: f.message for f in read(stub).findings}
-    assert "the clock (of 1 of 2)" in said["node_metrics_missing"]
+    assert "; nor of the clock on 1 of 2 nodes: they" in said["node_metrics_missing"]
     assert "missing_kubelet" not in said
 
 
