@@ -275,14 +275,18 @@ def test_runs_are_the_part_of_the_view_gap_that_lies_in_the_range(
         warehouse.heartbeat(at, "s", cluster=stage.name)
     since = NOW - 12 * DAY + begins * 3 * HOUR
     until = since + lasts * 3 * HOUR
-    view = warehouse.query(
-        "SELECT greatest(since, $a::TIMESTAMP) AS since, least(until, $e::TIMESTAMP) AS until, status = 'lost' AS lost FROM gap "
-        "WHERE cluster = $c AND until > $a AND since < $e ORDER BY 1, 2",
+    told = warehouse.query(
+        "SELECT greatest(since, $a::TIMESTAMP) AS since, least(until, $e::TIMESTAMP) AS until, status = 'lost' AS lost, "
+        "since AS first, until AS last, ticks FROM gap WHERE cluster = $c AND until > $a AND since < $e ORDER BY 1, 2",
         {"c": stage.name, "a": since, "e": until},
     ).rows()
+    view = [row[:3] for row in told]
     found = [(run.gap.start, run.gap.end, run.lost) for run in gaps.runs(stage.ctx(), since, until, {})]
     assert sorted(found) == sorted(view)
-    if not view:
-        return
-    inside = [(run.gap.end - run.gap.start) // step for run in gaps.runs(stage.ctx(), since, until, {})]
-    assert [run.ticks for run in gaps.runs(stage.ctx(), since, until, {})] == inside
+    for run, (*_, first, last, ticks) in zip(gaps.runs(stage.ctx(), since, until, {}), told, strict=True):
+        if first >= since and last <= until:
+            assert run.ticks == ticks
+        elif last - first == ticks * step:
+            assert run.ticks == (run.gap.end - run.gap.start) // step
+        else:  # a day with a tick or two tells no pace, so nobody knows how many are missing in it
+            assert 0 <= run.ticks <= ticks
