@@ -90,6 +90,7 @@ class Connection:
         try:
             con.execute("SET GLOBAL TimeZone = 'UTC'")
             con.execute("SET python_enable_replacements = false")
+            con.execute("SET enable_progress_bar = false")  # it would draw itself into the server's console
             con.execute(f"SET max_temp_directory_size = '{SPILL}'")
             if self._threads:
                 con.execute(f"SET threads = {int(self._threads)}")
