@@ -61,11 +61,12 @@ def answers(viewer: Viewer, seen: Answered) -> None:
             say.text("app.p95"), shown, delta=where or None, delta_color="off", delta_arrow="off", help=say("app.p95_help"),
             border=True, height="stretch",
         )  # fmt: skip
-    left, right = st.columns(2)
+    left, right = st.columns(2) if p95 is not None else (st.container(), None)
     with left:
         charts.lines(fmt, seen.series, curves.requests(say), key="requests_chart", alt=say.text("app.requests"), unit="1/s")
-    with right:
-        charts.lines(fmt, seen.series, curves.answer_time(say), key="time_chart", alt=say.text("app.answer_time"), unit="s")
+    if right is not None:  # axes without a time would only ask what they are for
+        with right:
+            charts.lines(fmt, seen.series, curves.answer_time(say), key="time_chart", alt=say.text("app.answer_time"), unit="s")
 
 
 def events(viewer: Viewer, rows: Sequence[AppEvent]) -> None:

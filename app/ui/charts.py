@@ -15,6 +15,7 @@ from typing import Any, cast
 import streamlit as st
 
 from app.services.figures import Gap, Mark, Series
+from app.ui import numerals
 from app.ui.format import Formatter
 from app.ui.messages import Say
 
@@ -131,6 +132,16 @@ def lines_option(
     if drawn:
         drawn[0]["markArea"] = _holes(series, fmt)
         drawn[0]["markLine"] = _lines(thresholds, scale, drawn)
+    value_axis: Any = _value_axis(scale, thresholds, drawn)
+    tooltip: Option = {"trigger": "axis", "valueFormatter": scale.pattern, "confine": True}
+    if numerals.foreign(fmt.locale):
+        values = [row[1] for one in drawn for row in one["data"] if row[1] is not None]
+        top = value_axis.get("max") or max(values, default=1.0) or 1.0
+        value_axis = numerals.axes(scale.axis, fmt.locale, top)
+        del tooltip["valueFormatter"]
+        for one in drawn:
+            one["data"] = numerals.told(one["data"], scale.pattern, fmt.locale)
+            one["encode"] = {"x": 0, "y": 1, "tooltip": [2]}
     option: Option = {
         "useUTC": True,
         "animation": False,
@@ -141,7 +152,7 @@ def lines_option(
             "bottom": 4 if not marks else 8,
             "containLabel": True,
         },
-        "tooltip": {"trigger": "axis", "valueFormatter": scale.pattern, "confine": True},
+        "tooltip": tooltip,
         "xAxis": {
             "type": "time",
             "min": instant(series.since, fmt),
@@ -151,7 +162,7 @@ def lines_option(
             "splitLine": {"show": False},
             "axisLabel": {"hideOverlap": True},
         },
-        "yAxis": _value_axis(scale, thresholds, drawn),
+        "yAxis": value_axis,
         "series": drawn,
     }
     if legend:

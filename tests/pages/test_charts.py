@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from babel import Locale
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.services.figures import Line, Series
-from app.ui import charts
+from app.ui import charts, numerals
 from app.ui.format import formatter
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -40,3 +43,35 @@ def test_names_of_curves_wrap_where_a_phone_has_no_room_and_the_chart_begins_bel
     )
     assert option["legend"].get("type", "plain") == "plain", "nothing is behind an arrow"
     assert option["grid"]["top"] == 16 + 18 * rows
+
+
+def test_an_indonesian_reader_sees_decimal_commas_on_axis_and_tooltip() -> None:
+    option = charts.lines_option(
+        formatter("id", "UTC"), a_series(0.2, 1234.5), [charts.Curve("memory_request", "diminta")], charts.CORES
+    )
+    value, said = option["yAxis"]
+    assert (value["max"], value["interval"], value["axisLabel"]) == (1500.0, 500.0, {"show": False})
+    assert said["data"] == ["0", "500", "1.000", "1.500"]
+    (line,) = option["series"]
+    assert [row[2] for row in line["data"]] == ["0,200", "1.234,500"]
+    assert line["encode"] == {"x": 0, "y": 1, "tooltip": [2]}
+    assert "valueFormatter" not in option["tooltip"]
+
+
+@given(st.floats(1e-4, 1e7))
+def test_words_stand_at_even_steps_from_zero_to_the_end_of_the_axis(top: float) -> None:
+    value, said = numerals.axes("{value} GiB", Locale("id"), top)
+    steps = value["max"] / value["interval"]
+    assert steps == pytest.approx(len(said["data"]) - 1)
+    assert len(said["data"]) <= 6
+    assert value["max"] >= top * 0.999999
+    read = [float(word.removesuffix(" GiB").replace(".", "").replace(",", ".")) for word in said["data"]]
+    assert read == pytest.approx([n * value["interval"] for n in range(len(read))], abs=1e-8)
+
+
+def test_english_charts_are_left_to_echarts() -> None:
+    option = charts.lines_option(
+        formatter("en", "UTC"), a_series(0.2, 0.3), [charts.Curve("memory_request", "asked")], charts.CORES
+    )
+    assert option["yAxis"]["type"] == "value"
+    assert option["tooltip"]["valueFormatter"] == "%.3f"
