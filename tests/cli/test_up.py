@@ -122,7 +122,8 @@ def test_a_newcomers_day(start, tmp_path):
             form = {"proof": proof[1], "email": email, "password": password}
             answer = browser.post("/login", data=form, headers={"Origin": f"http://127.0.0.1:{port}"})
             assert answer.status_code == 303, answer.text
-            assert browser.get("/", headers={"Accept": "text/html"}).status_code == 200
+            shown = browser.get("/", headers={"Accept": "text/html"}, follow_redirects=True)
+            assert (shown.status_code, shown.url.path) == (200, "/overview" if email.startswith("admin@") else "/home")
 
     # a second server on the same directory is refused with a sentence
     second = start()
