@@ -257,7 +257,12 @@ CAUSES: tuple[tuple[str, Callable[[Bench], None], str, str], ...] = (
     ("newer store", newer_store, "store", r"schema 9999.*newer version wrote it"),
     ("damaged store", damaged_store, "store", r"damaged or not one of ours.*restore a backup"),
     ("store without schema", old_store, "store", r"schema none, this program needs .*moorage migrate"),
-    ("damaged warehouse", damaged_warehouse, "warehouse", r"is damaged.*Move the file away.*Parquet exports.*moorage warehouse import"),
+    (
+        "damaged warehouse",
+        damaged_warehouse,
+        "warehouse",
+        r"is damaged.*Move the file away.*Parquet exports.*moorage warehouse import",
+    ),
     ("newer warehouse", newer_warehouse, "warehouse", r"written by a newer program: it has 9999_later"),
     ("open key file", keys_open_to_all, "keys", r"can be read by others\. Run: chmod 600"),
     ("damaged key file", keys_damaged, "keys", r"is damaged\. Put back the copy from a backup"),
