@@ -29,13 +29,20 @@ def headed(tab: Any, pattern: str) -> None:
 
 
 def open_row(tab: Any, row: int = 0) -> None:
-    """Click the cell that opens a row of the last table. It is a canvas: it has no elements to click."""
-    canvas = tab.locator("[data-testid=stDataFrame]").last.locator("canvas").first
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    tab.mouse.click(
-        box["x"] + OPEN, box["y"] + HEADING + ROW * row + ROW // 2
-    )  # the grid lays a layer over it that a locator minds
+    """Click the cell that opens a row of the last table, until it opens: what stands above it may still be drawn and push it down.
+
+    It is a canvas: it has no elements to click, and the grid lays a layer over it that a locator minds.
+    """
+    before = tab.url
+    for _ in range(10):
+        canvas = tab.locator("[data-testid=stDataFrame]").last.locator("canvas").first
+        canvas.scroll_into_view_if_needed()
+        box = canvas.bounding_box()
+        tab.mouse.click(box["x"] + OPEN, box["y"] + HEADING + ROW * row + ROW // 2)
+        for _ in range(20):
+            if tab.url != before:
+                return
+            tab.wait_for_timeout(250)
 
 
 def click_chart(tab: Any, chart: str, x: float, y: float) -> None:
