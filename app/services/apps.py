@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from typing import TypedDict
 
 from app.absence import Parts
 from app.context import Context
@@ -151,15 +152,7 @@ def app(ctx: Context, *, instance_id: str) -> AppDetail:
     since = max(ctx.now - AVAILABILITY, _created(ctx, instance_id))
     address = partial(availability.of_address, ctx, cluster=facts.cluster, namespace=facts.namespace, since=since, until=ctx.now)
     reached = parts.ask(lambda: address(address=facts.address)) or address(address="")
-    happened = parts.ask(
-        lambda: app_events.happened(
-            ctx,
-            cluster=facts.cluster,
-            namespaces=_namespaces(names, facts),
-            owner=facts.organization_id,
-            since=ctx.now - EVENTS,
-        )
-    )
+    happened = parts.ask(lambda: app_events.happened(ctx, **_ground(names, facts), since=ctx.now - EVENTS))
     return AppDetail(
         card=card,
         parts=tuple(part for pod in sight.pods[instance_id] for part in _parts(ctx, sight, pod)),
@@ -174,28 +167,14 @@ def app_series(ctx: Context, *, instance_id: str, since: datetime, until: dateti
     """Lines cpu_use, cpu_limit, memory_use, memory_limit, network_transmit, restarts over its pods; marks restart, oom; gaps."""
     names = directory.load(ctx)
     facts = _owned(ctx, names, instance_id)
-    return app_curves.over(
-        ctx,
-        cluster=facts.cluster,
-        namespaces=_namespaces(names, facts),
-        owner=facts.organization_id,
-        since=since,
-        until=until,
-    )
+    return app_curves.over(ctx, **_ground(names, facts), since=since, until=until)
 
 
 def app_answers(ctx: Context, *, instance_id: str, since: datetime, until: datetime) -> Answered:
     """What the app answered through the ingress: requests, errors, how long it took; NotFound for anybody else's."""
     names = directory.load(ctx)
     facts = _owned(ctx, names, instance_id)
-    return answers.over(
-        ctx,
-        cluster=facts.cluster,
-        namespaces=_namespaces(names, facts),
-        owner=facts.organization_id,
-        since=since,
-        until=until,
-    )
+    return answers.over(ctx, **_ground(names, facts), since=since, until=until)
 
 
 def _owned(ctx: Context, names: Directory, instance_id: str) -> InstanceFacts:
@@ -204,6 +183,17 @@ def _owned(ctx: Context, names: Directory, instance_id: str) -> InstanceFacts:
         raise NotFound(NOTHING_HERE)
     ctx.require(Permission.SEE_OWN_INSTANCES, facts.organization_id)
     return facts
+
+
+class _Ground(TypedDict):
+    cluster: str
+    namespaces: tuple[str, ...]
+    owner: str
+
+
+def _ground(names: Directory, facts: InstanceFacts) -> _Ground:
+    """Where in the warehouse the app's past lies, and whose it is."""
+    return {"cluster": facts.cluster, "namespaces": _namespaces(names, facts), "owner": facts.organization_id}
 
 
 def _namespaces(names: Directory, facts: InstanceFacts) -> tuple[str, ...]:

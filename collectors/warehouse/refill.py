@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -43,10 +44,10 @@ def refill(link: Connection, folder: Path) -> Refilled:
     with link.lock:
         for name, file in whole.items():
             with _within_reach(link, {name: file}) as staged:
-                link.write(lambda con, name=name, staged=staged: _whole(con, tables()[name], staged[name]))  # type: ignore[misc]
+                link.write(partial(_whole, table=tables()[name], file=staged[name]))
         for day in sorted(days):
             with _within_reach(link, days[day]) as staged:
-                put = link.write(lambda con, day=day, staged=staged: _day(con, day, staged))  # type: ignore[misc]
+                put = link.write(partial(_day, day=day, staged=staged))
             (done if put else left).append(day)
     return Refilled(tuple(done), tuple(left))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from streamlit.testing.v1 import AppTest
+
 import app.demo as demo
 from app.container import Container
 from models.domain.access import job_actor
@@ -48,6 +50,6 @@ def test_an_address_is_given_and_shown_to_staff_and_owner(small_demo: Container)
                 ctx.session.delete(rule)
 
 
-def _addresses(at: object) -> list[str]:
-    tables = [one.value for one in at.dataframe]  # type: ignore[attr-defined]
+def _addresses(at: AppTest) -> list[str]:
+    tables = [one.value for one in at.dataframe]
     return [text for table in tables if {"address", "certificate"} <= set(table.columns) for text in table["address"]]
