@@ -22,6 +22,7 @@ from sqlalchemy import Connection, func, insert, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
+from app import sqlite_file
 from app.config import Settings
 from models import migrations
 from models.domain.errors import Invalid, Misconfigured, NotFound, Unavailable
@@ -88,7 +89,9 @@ def make(settings: Settings, store: Store, now: datetime, folder: Path | None = 
             if (settings.data / name).is_dir():
                 shutil.copytree(settings.data / name, part / name)
         for file in sorted(settings.data.glob("world*")):
-            if file.is_file():
+            if file.suffix == ".sqlite":
+                sqlite_file.save(file, part / file.name)
+            elif file.is_file() and ".sqlite-" not in file.name:
                 shutil.copy2(file, part / file.name)
         files = {str(path.relative_to(part)): _digest(path) for path in sorted(part.rglob("*")) if path.is_file()}
         schema = migrations.head()
@@ -197,9 +200,7 @@ def _refuse_full(settings: Settings) -> None:
 def _save_store(store: Store, target: Path) -> int:
     """A consistent copy of the store as a SQLite file; the number of rows."""
     if store.sqlite:
-        with closing(sqlite3.connect(make_url(store.url).database or "")) as here, closing(sqlite3.connect(target)) as there:
-            here.backup(there, pages=2048)
-            there.execute("PRAGMA journal_mode = DELETE")
+        sqlite_file.save(Path(make_url(store.url).database or ""), target)
     copy = Store(f"sqlite:///{target}")
     try:
         if not store.sqlite:
@@ -210,13 +211,7 @@ def _save_store(store: Store, target: Path) -> int:
             return sum(_counts(connection).values())
     finally:
         copy.close()
-        _plain_file(target)
-
-
-def _plain_file(file: Path) -> None:
-    """Everything in the one file: no write-ahead log beside it."""
-    with closing(sqlite3.connect(file)) as connection:
-        connection.execute("PRAGMA journal_mode = DELETE")
+        sqlite_file.plain(target)
 
 
 def _copy(source: Connection, target: Store) -> None:
@@ -255,7 +250,7 @@ def _replace_store(settings: Settings, source: Store, file: Path) -> dict[str, i
         with source.engine.connect() as connection:
             counted = _counts(connection)
         source.close()
-        _plain_file(file)
+        sqlite_file.plain(file)
         place.parent.mkdir(parents=True, exist_ok=True)
         beside = place.with_name(f".{place.name}.restoring")  # on the file system of the store, which may not be the directory's
         shutil.copyfile(file, beside)

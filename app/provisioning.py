@@ -6,7 +6,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from app.config import Settings
+from app.container import objects_file
+from models.domain.clock import Clock
 from provisioner.cluster import Cluster
+
+
+@contextmanager
+def cluster_of(settings: Settings, clock: Clock) -> Iterator[Cluster]:
+    """The cluster of the settings' kubeconfig; without one the simulated cluster, which all processes on the data directory share.
+
+    Nothing is asked before the first call.
+    """
+    if settings.kubeconfig is not None:
+        with _connected(settings.kubeconfig, settings.kube_context) as cluster:
+            yield cluster
+        return
+    from models.world.objects import ObjectFile
+    from provisioner.cluster.simulated import SimulatedCluster
+
+    objects = ObjectFile(objects_file(settings))
+    try:
+        yield SimulatedCluster(clock, objects)
+    finally:
+        objects.close()
 
 
 @contextmanager
@@ -15,10 +38,16 @@ def provisioned(kubeconfig: Path | None) -> Iterator[Cluster | None]:
     if kubeconfig is None:
         yield None
         return
+    with _connected(kubeconfig, "") as cluster:
+        yield cluster
+
+
+@contextmanager
+def _connected(kubeconfig: Path, context: str) -> Iterator[Cluster]:
     from collectors.sources.kubernetes_connection import Connection
     from provisioner.cluster.live import LiveCluster
 
-    connection = Connection(kubeconfig.expanduser())
+    connection = Connection(kubeconfig.expanduser(), context)
     try:
         yield LiveCluster(connection)
     finally:

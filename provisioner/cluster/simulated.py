@@ -1,4 +1,4 @@
-"""A cluster in memory that behaves as a real one was seen to: admission, quotas, rollouts, jobs, ends; time comes from a clock.
+"""A cluster that behaves as a real one was seen to: admission, quotas, rollouts, jobs, ends; time comes from a clock.
 
 It signs the same contract as the live one. What it does not play: a network, logs, what happens inside containers.
 """
@@ -6,12 +6,13 @@ It signs the same contract as the live one. What it does not play: a network, lo
 from __future__ import annotations
 
 import copy
-import threading
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from models.domain.clock import Clock
+from models.world import chance
+from models.world.objects import Held, Key, ObjectFile
 from provisioner.catalogue.quantities import bytes_of, cores_of
 from provisioner.cluster.port import Rejected, Rejection, kind_of
 from provisioner.labels import Object
@@ -28,93 +29,103 @@ _FIXED: Mapping[str, tuple[tuple[str, ...], ...]] = {
 }
 _FAULTS = {"sim-fault-crash": "CrashLoopBackOff", "sim-fault-oom": "CrashLoopBackOff", "sim-fault-pull": "ImagePullBackOff"}
 
-Key = tuple[str, str | None, str]
-
 
 class SimulatedCluster:
-    """`provisioner.cluster.Cluster` in memory, safe between threads."""
+    """`provisioner.cluster.Cluster` on a file of objects, safe between threads and processes; without a file in memory."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, objects: ObjectFile | None = None) -> None:
         self._clock = clock
-        self._lock = threading.RLock()
-        self._objects: dict[Key, Object] = {}
-        self._version = 0
+        self._file = objects or ObjectFile(None)
 
     def apply(self, wanted: Object, *, dry_run: bool = False) -> Object:
-        with self._lock:
-            key = _key(wanted)
-            self._admit(wanted)
-            before = self._objects.get(key)
-            after = self._merged(before, wanted)
-            if before is not None:
-                _fixed(before, after)
-            if dry_run:
-                return copy.deepcopy(after)
-            if before is None or not _same(before, after):
-                self._store(key, before, after)
-            return self._shown(key)
+        with self._file.changing() as held:
+            return self._apply(held, wanted, dry_run=dry_run)
 
     def create(self, wanted: Object) -> bool:
-        with self._lock:
-            if _key(wanted) in self._objects:
+        with self._file.changing() as held:
+            if held.get(_key(wanted)) is not None:
                 return False
-            self.apply(wanted)
+            self._apply(held, wanted)
             return True
 
     def read(self, kind: str, namespace: str | None, name: str) -> Object | None:
-        with self._lock:
-            self._pass_time()
-            key = (kind, namespace, name)
-            return self._shown(key) if key in self._objects else None
+        self._pass_time()
+        with self._file.reading() as held:
+            found = held.get((kind, namespace, name))
+            return None if found is None else self._shown(held, found)
 
     def find(self, kind: str, namespace: str | None, labels: Mapping[str, str]) -> Sequence[Object]:
-        with self._lock:
-            self._pass_time()
+        self._pass_time()
+        with self._file.reading() as held:
             if kind == "Pod":
-                return [pod for pod in self._pods() if _matches(pod, namespace, labels)]
-            keys = [key for key in self._objects if key[0] == kind and _matches(self._objects[key], namespace, labels)]
-            return [self._shown(key) for key in sorted(keys, key=str)]
+                return [pod for pod in self._pods(held, namespace) if _matches(pod, labels)]
+            return [self._shown(held, one) for one in held.of(kind, namespace) if _matches(one, labels)]
 
     def delete(self, kind: str, namespace: str | None, name: str) -> bool:
-        with self._lock:
-            self._pass_time()
-            found = self._objects.get((kind, namespace, name))
+        with self._file.changing() as held:
+            self._end(held)
+            found = held.get((kind, namespace, name))
             if found is None:
                 return False
             if kind == "Namespace":
                 found["metadata"].setdefault("deletionTimestamp", _stamp(self._clock))
-                found["_ends"] = found.get("_ends") or self._clock.now() + END
+                found.setdefault("_ends", (self._clock.now() + END).isoformat())
+                held.put((kind, namespace, name), found)
             else:
-                del self._objects[(kind, namespace, name)]
+                held.remove((kind, namespace, name))
             return True
 
     def _pass_time(self) -> None:
         """Namespaces whose end has come go with all that is in them."""
-        now = self._clock.now()
-        for name in [key[2] for key, one in self._objects.items() if key[0] == "Namespace" and one.get("_ends", now) < now]:
-            for key in [key for key in self._objects if key[1] == name or key == ("Namespace", None, name)]:
-                del self._objects[key]
+        with self._file.reading() as held:
+            due = self._due(held)
+        if due:
+            with self._file.changing() as held:
+                self._end(held)
 
-    def _admit(self, wanted: Object) -> None:
-        self._pass_time()
+    def _due(self, held: Held) -> list[str]:
+        now = self._clock.now()
+        ending = [one for one in held.of("Namespace") if "_ends" in one]
+        return [one["metadata"]["name"] for one in ending if datetime.fromisoformat(one["_ends"]) < now]
+
+    def _end(self, held: Held) -> None:
+        for name in self._due(held):
+            held.empty(name)
+
+    def _apply(self, held: Held, wanted: Object, *, dry_run: bool = False) -> Object:
+        key = _key(wanted)
+        self._end(held)
+        self._admit(held, wanted)
+        before = held.get(key)
+        after = self._merged(before, wanted)
+        if before is not None:
+            _fixed(before, after)
+        if dry_run:
+            return copy.deepcopy(after)
+        if before is None or not _same(before, after):
+            self._store(held, key, before, after)
+        return self._shown(held, after)
+
+    def _admit(self, held: Held, wanted: Object) -> None:
         kind, namespace = wanted["kind"], wanted["metadata"].get("namespace")
         if not kind_of(kind).namespaced:
             return
-        home = self._objects.get(("Namespace", None, namespace or ""))
+        home = held.get(("Namespace", None, namespace or ""))
         if home is None:
             raise Rejected(Rejection.ABSENT, f'namespaces "{namespace}" not found')
-        if "deletionTimestamp" in home["metadata"] and (kind, namespace, wanted["metadata"]["name"]) not in self._objects:
+        known = held.get(_key(wanted)) is not None
+        if "deletionTimestamp" in home["metadata"] and not known:
             raise Rejected(
                 Rejection.ENDING, f"unable to create new content in namespace {namespace} because it is being terminated"
             )
-        if kind == "PersistentVolumeClaim" and _key(wanted) not in self._objects:
-            self._admit_claim(wanted, namespace)
+        if kind == "PersistentVolumeClaim" and not known:
+            self._admit_claim(held, wanted, namespace)
 
-    def _admit_claim(self, wanted: Object, namespace: str | None) -> None:
+    def _admit_claim(self, held: Held, wanted: Object, namespace: str | None) -> None:
         asked = bytes_of(wanted["spec"]["resources"]["requests"]["storage"])
-        for quota in self._inside("ResourceQuota", namespace):
+        for quota in held.of("ResourceQuota", namespace):
             hard = quota["spec"]["hard"]
-            there = list(self._inside("PersistentVolumeClaim", namespace))
+            there = held.of("PersistentVolumeClaim", namespace)
             used = sum(bytes_of(one["spec"]["resources"]["requests"]["storage"]) for one in there)
             if "requests.storage" in hard and used + asked > bytes_of(hard["requests.storage"]):
                 raise Rejected(Rejection.QUOTA, f"exceeded quota: {quota['metadata']['name']}, requested: requests.storage")
@@ -132,32 +143,34 @@ class SimulatedCluster:
             after |= {name: value for name, value in before.items() if name.startswith("_")}
         return after
 
-    def _store(self, key: Key, before: Object | None, after: Object) -> None:
-        self._version += 1
+    def _store(self, held: Held, key: Key, before: Object | None, after: Object) -> None:
+        version = held.note(self._clock.now(), None)
         metadata = after["metadata"]
         if before is None:
-            metadata |= {"uid": f"uid-{self._version}", "creationTimestamp": _stamp(self._clock), "generation": 0}
-        metadata["resourceVersion"] = str(self._version)
+            metadata |= {"uid": chance.uid(0, "object", version), "creationTimestamp": _stamp(self._clock), "generation": 0}
+        metadata["resourceVersion"] = str(version)
         if before is None or before.get("spec") != after.get("spec"):
             metadata["generation"] += 1
         if before is None or _template(before) != _template(after) or not _copies(before):
-            after["_changed"] = self._clock.now()
-        self._objects[key] = after
+            after["_changed"] = self._clock.now().isoformat()
+        held.put(key, after)
 
-    def _shown(self, key: Key) -> Object:
-        found = self._objects[key]
+    def _shown(self, held: Held, found: Object) -> Object:
         shown = {name: copy.deepcopy(value) for name, value in found.items() if not name.startswith("_")}
-        if key[0] == "Deployment":
-            shown["status"] = self._rollout(found)
-        elif key[0] == "Job":
-            done = self._clock.now() - found["_changed"] >= JOB and self._refusal(found) is None
+        if found["kind"] == "Deployment":
+            shown["status"] = self._rollout(held, found)
+        elif found["kind"] == "Job":
+            done = self._age(found) >= JOB and self._refusal(held, found) is None
             shown["status"] = {"conditions": [{"type": "Complete", "status": "True"}]} if done else {"active": 1}
         return shown
 
-    def _rollout(self, found: Object) -> Object:
-        copies, age = found["spec"].get("replicas", 1), self._clock.now() - found["_changed"]
+    def _age(self, found: Object) -> timedelta:
+        return self._clock.now() - datetime.fromisoformat(found["_changed"])
+
+    def _rollout(self, held: Held, found: Object) -> Object:
+        copies, age = found["spec"].get("replicas", 1), self._age(found)
         status: Object = {"observedGeneration": found["metadata"]["generation"]}
-        refusal = self._refusal(found)
+        refusal = self._refusal(held, found)
         if refusal is not None:
             condition = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": refusal}
             return status | {"conditions": [condition]}
@@ -173,14 +186,15 @@ class SimulatedCluster:
             "conditions": [{"type": "Progressing", "status": "False" if late else "True", "reason": reason}],
         }
 
-    def _refusal(self, found: Object) -> str | None:
+    def _refusal(self, held: Held, found: Object) -> str | None:
         """Why no pod of the deployment would be made: Pod Security, or more than the quota leaves."""
         namespace, name = found["metadata"]["namespace"], found["metadata"]["name"]
-        level = self._objects[("Namespace", None, namespace)]["metadata"]["labels"].get("pod-security.kubernetes.io/enforce")
+        home = held.get(("Namespace", None, namespace))
+        level = None if home is None else home["metadata"]["labels"].get("pod-security.kubernetes.io/enforce")
         if level == "restricted" and (wrong := _unrestricted(found["spec"]["template"]["spec"])):
             return f'pods "{name}" is forbidden: violates PodSecurity "restricted:latest": {wrong}'
-        for quota in self._inside("ResourceQuota", namespace):
-            running = list(self._inside("Deployment", namespace)) + ([found] if found["kind"] == "Job" else [])
+        for quota in held.of("ResourceQuota", namespace):
+            running = held.of("Deployment", namespace) + ([found] if found["kind"] == "Job" else [])
             cores, memory = _limits(running)
             hard = quota["spec"]["hard"]
             for key, over in (
@@ -195,9 +209,9 @@ class SimulatedCluster:
         images = [container["image"] for container in found["spec"]["template"]["spec"]["containers"]]
         return next((reason for sign, reason in _FAULTS.items() if any(sign in image for image in images)), None)
 
-    def _pods(self) -> Iterator[Object]:
-        for found in [one for key, one in self._objects.items() if key[0] == "Deployment"]:
-            template, status = found["spec"]["template"], self._rollout(found)
+    def _pods(self, held: Held, namespace: str | None) -> Iterator[Object]:
+        for found in held.of("Deployment", namespace):
+            template, status = found["spec"]["template"], self._rollout(held, found)
             for number in range(status.get("replicas", 0)):
                 name, fault = f"{found['metadata']['name']}-{number}", self._fault(found)
                 running: Object = {"running": {}} if fault is None else {"waiting": {"reason": fault}}
@@ -218,9 +232,6 @@ class SimulatedCluster:
                     "status": {"phase": "Running" if fault is None else "Pending", "containerStatuses": [container]},
                 }
 
-    def _inside(self, kind: str, namespace: str | None) -> Iterator[Object]:
-        return (one for key, one in self._objects.items() if key[0] == kind and key[1] == namespace)
-
 
 def _key(one: Object) -> Key:
     return one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"]
@@ -230,10 +241,9 @@ def _stamp(clock: Clock) -> str:
     return clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _matches(one: Object, namespace: str | None, labels: Mapping[str, str]) -> bool:
+def _matches(one: Object, labels: Mapping[str, str]) -> bool:
     own = one["metadata"].get("labels") or {}
-    inside = namespace is None or one["metadata"].get("namespace") == namespace
-    return inside and all(own.get(key) == value for key, value in labels.items())
+    return all(own.get(key) == value for key, value in labels.items())
 
 
 def _same(before: Object, after: Object) -> bool:

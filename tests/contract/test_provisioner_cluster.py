@@ -25,10 +25,12 @@ from tests.provisioner.orders import GROUND, TEMPLATES, an_instance
 LIVE = pytest.param("live", marks=pytest.mark.cluster)
 
 
-@pytest.fixture(scope="module", params=["simulated", LIVE])
+@pytest.fixture(scope="module", params=["simulated", "simulated-file", LIVE])
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     if request.param == "simulated":
         yield simulated()
+    elif request.param == "simulated-file":
+        yield simulated(tmp_path_factory.mktemp("world") / "world-objects.sqlite")
     else:
         with live(Path(tmp_path_factory.mktemp("provisioner"))) as made:
             yield made

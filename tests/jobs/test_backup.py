@@ -19,6 +19,7 @@ from models import migrations
 from models.domain.errors import Invalid, Misconfigured, NotFound, Unavailable
 from models.store.session import Store
 from models.store.tables import metadata
+from models.world.objects import ObjectFile
 from tests.stories import NOW, a_customer, a_plan, a_staff_member, an_empty_postgres, an_instance
 
 AUDIT = {"at": NOW, "actor_id": "a", "actor_kind": "staff", "actor_name": "A", "edge": "cli", "action": "test.note"}
@@ -33,6 +34,8 @@ def settings(request, tmp_path):
     (data / "keys" / "seal.json").write_text('{"secret": 1}')
     (data / "documents" / "2026" / "INV-1.pdf").write_bytes(b"%PDF" * 100)
     (data / "world.json").write_text("{}")
+    with ObjectFile(data / "world-objects.sqlite").changing() as held:
+        held.put(("Namespace", None, "c-kopi"), {"kind": "Namespace"})
     if request.param == "sqlite":
         made = Settings.model_construct(data=data, store_url=f"sqlite:///{data / 'store.sqlite'}")
         fill(made)
@@ -90,6 +93,10 @@ def test_what_was_damaged_is_as_before_after_restoring(settings):
     made = save(settings)
     assert made.folder.stat().st_mode & 0o077 == 0, "nobody else reads digests of passwords"
     wipe(settings)
+    objects = ObjectFile(settings.data / "world-objects.sqlite")
+    with objects.changing() as held:
+        held.put(("Namespace", None, "c-later"), {"kind": "Namespace", "name": "c-later"})
+        held.remove(("Namespace", None, "c-kopi"))
     assert everything(settings.store) != before
     counted = backup.restore(settings, made)
     assert everything(settings.store) == before
@@ -97,6 +104,9 @@ def test_what_was_damaged_is_as_before_after_restoring(settings):
     assert (settings.data / "keys" / "seal.json").read_text() == '{"secret": 1}'
     assert (settings.data / "documents" / "2026" / "INV-1.pdf").read_bytes() == b"%PDF" * 100
     assert not (settings.data / "documents" / "later").exists()
+    with objects.reading() as held:
+        assert held.of("Namespace") == [{"kind": "Namespace"}]
+    assert {path.name for path in made.folder.glob("world*")} == {"world-objects.sqlite", "world.json"}
 
 
 def test_after_restoring_new_rows_get_new_numbers(settings):

@@ -17,6 +17,7 @@ import yaml
 
 from collectors.sources.kubernetes_connection import Connection
 from models.domain.clock import FrozenClock, SystemClock
+from models.world.objects import ObjectFile
 from provisioner import reconcile
 from provisioner.changes import MANAGED_BY
 from provisioner.cluster import Cluster
@@ -63,9 +64,10 @@ class Site:
             self.wait(timedelta(seconds=1))
 
 
-def simulated() -> Site:
+def simulated(file: Path | None = None) -> Site:
+    """In memory, or on a file."""
     clock = FrozenClock(datetime(2026, 11, 25, 12, 0, tzinfo=UTC))
-    cluster = SimulatedCluster(clock)
+    cluster = SimulatedCluster(clock, ObjectFile(file))
 
     def somebody(wanted: dict[str, Any]) -> None:
         cluster.apply(wanted)
