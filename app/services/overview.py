@@ -13,6 +13,7 @@ from app.services import capacity, findings, history, present, room, settings
 from app.services.figures import Figure, Line, Series
 from app.services.room import INVENTORY, SAMPLES, Facts
 from models.domain import health, mapping
+from models.domain import trouble as rules
 from models.domain.access import Permission
 from models.domain.capacity import Level
 from models.domain.cluster import Pod
@@ -70,9 +71,12 @@ class Consumer:
 
 @dataclass(frozen=True, slots=True)
 class TroubleRow:
-    """A finding with names for its ids."""
+    """What is wrong with one app, or one node or other thing, with names for its ids."""
 
     trouble: Trouble
+    """The worst of it."""
+    also: tuple[Trouble, ...]
+    """Everything else about the same, worst first."""
     organization: str
     instance: str
 
@@ -144,7 +148,8 @@ def _state(ctx: Context) -> Overview:
     found = findings.find(ctx, facts.snapshot, facts.names, parts)
     shares = parts.ask(lambda: _day(ctx))
     rows = tuple(
-        TroubleRow(one, facts.names.organization(one.organization_id), facts.names.instance(one.instance_id)) for one in found
+        TroubleRow(worst, tuple(also), facts.names.organization(worst.organization_id), facts.names.instance(worst.instance_id))
+        for worst, *also in rules.by_thing(found)
     )
     return Overview(
         headline=_headline(facts, found),
@@ -254,7 +259,8 @@ def _consumers(facts: Facts, found: Sequence[Trouble]) -> tuple[Consumer, ...]:
     pods: dict[str | None, list[Pod]] = defaultdict(list)
     for pod in facts.active():
         pods[facts.names.organization_id(pod.namespace)].append(pod)
-    trouble = Counter(one.organization_id for one in found if one.severity is not Severity.INFO and one.namespace)
+    worst = [those[0] for those in rules.by_thing(found)]
+    trouble = Counter(one.organization_id for one in worst if one.severity is not Severity.INFO and one.namespace)
     rows = []
     for organization, theirs in pods.items():
         use = [facts.use[pod.uid] for pod in theirs if pod.uid in facts.use]

@@ -1,8 +1,9 @@
-"""Rows of the trouble list: whose, what, since when, why, the next step, and the way to the thing."""
+"""Rows of the trouble list, one a thing: whose, what, since when, all that is wrong with it, the next step, and the way to it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 import streamlit as st
 
@@ -10,7 +11,7 @@ from app.services.overview import TroubleRow
 from app.ui import navigation
 from app.ui.gate import Viewer
 from app.ui.messages import plain
-from models.domain.trouble import Severity
+from models.domain.trouble import Severity, Trouble
 
 _LOOK = {Severity.CRITICAL: ("red", "error"), Severity.WARNING: ("orange", "warning"), Severity.INFO: ("gray", "info")}
 PAGES = {
@@ -28,12 +29,17 @@ def show(viewer: Viewer, rows: Sequence[TroubleRow], *, most: int = 8) -> None:
     if not rows:
         st.success(viewer.say("trouble.none"), icon=":material/check_circle:")
         return
-    for row in rows[:most]:
-        _row(viewer, row)
+    _rows(viewer, rows[:most])
     if len(rows) > most:
         with st.expander(viewer.say("trouble.more", n=len(rows) - most)):
-            for row in rows[most:]:
-                _row(viewer, row)
+            _rows(viewer, rows[most:])
+
+
+def _rows(viewer: Viewer, rows: Sequence[TroubleRow]) -> None:
+    """Where several in a row call for the same step, it is said once, below the last of them."""
+    for row, following in zip_longest(rows, rows[1:]):
+        step = row.trouble.next_step
+        _row(viewer, row, step if following is None or following.trouble.next_step != step else "")
 
 
 def title(viewer: Viewer, row: TroubleRow) -> str:
@@ -54,14 +60,18 @@ def destination(row: TroubleRow) -> tuple[str, dict[str, str]]:
     return page, {parameter: rest} if kind in PAGES else {}
 
 
-def _row(viewer: Viewer, row: TroubleRow) -> None:
+def _row(viewer: Viewer, row: TroubleRow, step: str) -> None:
     colour, icon = _LOOK[row.trouble.severity]
     page, parameters = destination(row)
-    since = viewer.format.since(row.trouble.since, viewer.now)
+    said = [_reason(viewer, one) for one in (row.trouble, *row.also)]
     with st.container(gap=None):
         navigation.link(viewer, page, f":{colour}[:material/{icon}:] **{title(viewer, row)}**", **parameters)
-        when = f" {viewer.say('trouble.since', at=since)}" if row.trouble.since else ""
-        st.markdown(f"{plain(row.trouble.reason)}{when}  \n:small[:gray[{plain(row.trouble.next_step)}]]")
+        st.markdown("  \n".join([*said, f":small[:gray[{plain(step)}]]"] if step else said))
+
+
+def _reason(viewer: Viewer, one: Trouble) -> str:
+    when = f" {viewer.say('trouble.since', at=viewer.format.since(one.since, viewer.now))}" if one.since else ""
+    return f"{plain(one.reason)}{when}"
 
 
 def sentence(viewer: Viewer, code: str, hurt: int, look: int, silent: str) -> str:

@@ -178,7 +178,7 @@ def _coverage(rows: pl.DataFrame, seen: Snapshot) -> Iterator[Finding]:
         yield Finding(
             "label_coverage",
             Severity.WARNING,
-            f"CPU and memory arrive of {covered} of {len(running)} running containers ({covered / len(running):.0%}).",
+            f"CPU and memory arrive of {covered} of {len(running)} running containers ({100 * covered / len(running):.0f} %).",
         )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from models.domain.latency import Quantile
-from models.domain.trouble_shapes import Kind, Severity, Trouble
+from models.domain.trouble_shapes import Kind, Severity, Trouble, percent
 
 ENOUGH = 20
 """Requests in a window below which it says nothing: one error among three requests is chance."""
@@ -90,7 +90,7 @@ def _failing(namespace: str, run: Sequence[Answers], since: datetime | None) -> 
         f"namespace:{namespace}",
         namespace,
         since,
-        f"{share:.0%} of {requests:,.0f} requests were answered with an error of the server.",
+        f"{percent(share)} of {requests:,.0f} requests were answered with an error of the server.",
         "Look at its events and its logs: a part that restarts, a database that is full or does not answer.",
         namespace=namespace,
     )

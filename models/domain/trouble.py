@@ -16,9 +16,22 @@ from models.domain.cluster import Node, Pod, Snapshot
 from models.domain.health import Condition, State
 from models.domain.placement import Refusal, Unplaced
 from models.domain.trouble_machines import MachineUse, of_machines
-from models.domain.trouble_shapes import Kind, Severity, Trouble
+from models.domain.trouble_shapes import Kind, Severity, Trouble, percent
 
-__all__ = ["Kind", "MemoryUse", "OomKill", "Owned", "Severity", "SourceAge", "Trouble", "VolumeUse", "amount", "find", "in_words"]
+__all__ = [
+    "Kind",
+    "MemoryUse",
+    "OomKill",
+    "Owned",
+    "Severity",
+    "SourceAge",
+    "Trouble",
+    "VolumeUse",
+    "amount",
+    "by_thing",
+    "find",
+    "in_words",
+]
 
 OOM_LOOKBACK = timedelta(hours=24)
 PENDING_AFTER = timedelta(minutes=1)
@@ -121,6 +134,17 @@ def find(
     known = began or {}
     owned = [_with_owner(_since(one, known), owners) for one in found]
     return tuple(sorted(owned, key=lambda t: (_SEVERITIES.index(t.severity), _KINDS.index(t.kind), t.since or now, t.subject)))
+
+
+def by_thing(found: Iterable[Trouble]) -> tuple[tuple[Trouble, ...], ...]:
+    """What was found, with everything about one app (or one node, one source) together: in the order of the worst of each.
+
+    An app that crashes also fails to answer: that is one thing to look at, with two reasons.
+    """
+    things: dict[str, list[Trouble]] = {}
+    for one in found:
+        things.setdefault(one.instance_id or one.subject, []).append(one)
+    return tuple(tuple(those) for those in things.values())
 
 
 def _since(trouble: Trouble, began: Mapping[str, datetime]) -> Trouble:
@@ -310,7 +334,7 @@ def _volumes(volumes: Sequence[VolumeUse]) -> Iterable[Trouble]:
             f"volume:{one.namespace}/{one.claim}",
             one.claim,
             None,
-            f"{what} has {left:.0%} left{until}.",
+            f"{what} has {percent(left)} left{until}.",
             "Enlarge it or delete what is not needed.",
             namespace=one.namespace,
         )

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from models.domain.trouble_shapes import Kind, Severity, Trouble
+from models.domain.trouble_shapes import Kind, Severity, Trouble, percent
 
 LATELY = timedelta(hours=1)
 """Over which counters are judged."""
@@ -116,7 +116,7 @@ def _space(node: str, disk: FilesystemUse) -> Iterable[Trouble]:
         if not whole or free is None or free / whole >= soon or disk.read_only:
             continue
         severity = Severity.CRITICAL if free / whole < now else Severity.WARNING
-        reason = f"The file system {disk.mountpoint} has {free / whole:.1%} of its {what} left."
+        reason = f"The file system {disk.mountpoint} has {percent(free / whole, 1)} of its {what} left."
         yield _trouble(Kind.FILESYSTEM_FILLING, node, reason, step, severity)
 
 
@@ -150,7 +150,7 @@ def _connections(one: MachineUse) -> Iterable[Trouble]:
         yield _trouble(
             Kind.CONNECTIONS_FULL,
             one.node,
-            f"It keeps track of {one.conntrack_entries:,.0f} connections, {share:.0%} of what it can; beyond that new ones are refused.",
+            f"It keeps track of {one.conntrack_entries:,.0f} connections, {percent(share)} of what it can; beyond that it refuses.",
             "Raise nf_conntrack_max, or look for what opens so many.",
         )
 
@@ -184,7 +184,7 @@ def _kubelet(one: MachineUse) -> Iterable[Trouble]:
         yield _trouble(
             Kind.KUBELET_SLOW,
             one.node,
-            f"Its kubelet needed more than 10 s to list its containers {one.relists_over_10s / one.relists:.0%} of the time.",
+            f"Its kubelet needed more than 10 s to list its containers {percent(one.relists_over_10s / one.relists)} of the time.",
             "Look at its disk and its container runtime: states of its pods come late.",
         )
     if one.running_pods is not None and one.pods_limit and one.running_pods > PODS_SHARE * one.pods_limit:
@@ -205,7 +205,7 @@ def _network(one: MachineUse) -> Iterable[Trouble]:
     ):
         if count is None or not one.seconds or count < FAULTS_A_SECOND * one.seconds or count <= FAULTS_SHARE * packets:
             continue
-        share = f"{min(1.0, count / packets):.0%}" if packets else "many"
+        share = percent(min(1.0, count / packets)) if packets else "many"
         reason = f"It {what.format(share=share)} within an hour ({count / one.seconds:,.1f} a second)."
         yield _trouble(Kind.NETWORK_FAULTS, one.node, reason, step)
 

@@ -62,3 +62,8 @@ class Trouble:
     instance_id: str | None = None
     namespace: str = ""
     count: int = 1
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """A part of one as pages write it: `60 %`."""
+    return f"{100 * share:.{digits}f} %"

@@ -34,8 +34,9 @@ def live(viewer: Viewer) -> None:
             layout.away(viewer, seen.away_since, "away.trouble")
             if seen.trouble or seen.away_since is None:
                 troubles.show(viewer, seen.trouble)
-        with layout.card(say("overview.consumers"), note=say("overview.consumers_note"), key="consumers", stretch=False):
-            consumers.show(viewer, seen.consumers)
+        with layout.card(say("overview.money"), key="money", stretch=False):
+            st.markdown(say("overview.no_billing"))
+            navigation.link(viewer, "organizations", say("overview.to_organizations"), icon="arrow_forward")
     with right:
         with layout.card(say("overview.day"), note=say("overview.day_note"), key="day", stretch=False):
             span = state.span(fmt, longest="30d")
@@ -56,9 +57,8 @@ def live(viewer: Viewer) -> None:
                     height=250,
                 )
                 layout.source(viewer, series.source, series.formula)
-        with layout.card(say("overview.money"), key="money", stretch=False):
-            st.markdown(say("overview.no_billing"))
-            navigation.link(viewer, "organizations", say("overview.to_organizations"), icon="arrow_forward")
+        with layout.card(say("overview.consumers"), note=say("overview.consumers_note"), key="consumers", stretch=False):
+            consumers.show(viewer, seen.consumers)
 
 
 gate.require(Permission.SEE_CLUSTER)

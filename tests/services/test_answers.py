@@ -124,11 +124,10 @@ def test_the_overview_names_whose_answers_fail_or_are_slow(stage: Stage) -> None
         count=4,
         **{**TIMED, "requests_5xx_total": 60, "requests_within_1200ms_total": 90, "requests_within_5000ms_total": 100},
     )
-    rows = {row.trouble.kind: row for row in overview.state(staff).trouble if row.trouble.kind in kinds}
-    assert rows.keys() == kinds
-    fails = rows[Kind.ANSWERS_FAIL]
-    assert fails.organization == "Toko"
-    assert fails.trouble.reason == "60% of 400 requests were answered with an error of the server."
-    assert fails.trouble.since == NOW - 4 * WINDOW
-    assert rows[Kind.ANSWERS_SLOW].trouble.reason == "One answer in twenty takes longer than 1.2 s."
-    assert people.toko.organization.id == fails.trouble.organization_id
+    [row] = [row for row in overview.state(staff).trouble if row.organization == "Toko"]
+    told_of = {one.kind: one for one in (row.trouble, *row.also)}  # one app is one row, whatever is wrong with it
+    fails, slow = told_of[Kind.ANSWERS_FAIL], told_of[Kind.ANSWERS_SLOW]
+    assert fails.reason == "60 % of 400 requests were answered with an error of the server."
+    assert fails.since == NOW - 4 * WINDOW
+    assert slow.reason == "One answer in twenty takes longer than 1.2 s."
+    assert people.toko.organization.id == fails.organization_id

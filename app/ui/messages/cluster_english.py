@@ -40,7 +40,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "gauge.no_date": "no date can be given",
     "gauge.band": "{early} to {late}",
     "gauge.open_band": "{early} or later",
-    "gauge.early_band": "perhaps {early}",
+    "gauge.early_band": "earliest {early}",
     "gauge.over_a_year": "> 1 year",
     "gauge.at_this_pace": "at this pace",
     "gauge.with_trials": "If every open trial stays and as many begin: {date}.",
