@@ -230,7 +230,24 @@ INGRESS = Entity(
     summed=frozenset(c.name for c in _INGRESS_COUNTERS),
 )
 
-ENTITIES: Mapping[str, Entity] = {e.name: e for e in (POD, NODE, FILESYSTEM, VOLUME, INGRESS)}
+INGRESS_PROCESS = Entity(
+    name="ingress_process",
+    about="One process of the ingress itself. Reloads that failed are not there: no Traefik counts them.",
+    key=_columns(
+        ("instance", "", "process of the ingress, as in `ingress`"),
+    ),
+    facts=(),
+    counters=_columns(
+        ("config_reloads_total", "1", "times that it took a new configuration, the first one included"),
+    ),
+    gauges=_columns(
+        ("open_connections", "1", "connections that clients hold open, without those to its own metrics and dashboard"),
+        ("config_age_seconds", "s", "time since it last took a configuration; unknown while it has taken none"),
+        ("uptime_seconds", "s", "time since it started"),
+    ),
+)
+
+ENTITIES: Mapping[str, Entity] = {e.name: e for e in (POD, NODE, FILESYSTEM, VOLUME, INGRESS, INGRESS_PROCESS)}
 
 
 # Records are written by the same unit (cluster, tick, source) but are single facts: no counters, no windows.

@@ -144,6 +144,16 @@ _KUBELET = "|".join(
         "kubelet_pleg_relist_duration_seconds_bucket",
     )
 )
+# version 2 names open connections by entry point, router and service; version 3 has one series
+_PROCESS = "|".join(
+    (
+        "traefik_open_connections",
+        "traefik_entrypoint_open_connections",
+        "traefik_config_reloads_total",
+        "traefik_config_last_reload_success",
+        "process_start_time_seconds",
+    )
+)
 # of the histogram's buckets; what is no histogram has an empty label
 _RELISTS = r"|1|1\\.0|10|10\\.0|\\+Inf"
 
@@ -243,6 +253,7 @@ _ALL = (
     _traefik("ingress_sent", "traefik_service_responses_bytes_total", "B"),
     Expression("ingress_certificates", "traefik_tls_certs_not_after", Exporter.TRAEFIK, "unix time", "ingress", shape=Shape.LAST),
     _traefik("ingress_retries", "traefik_service_retries_total", "1"),
+    Expression("ingress_processes", _PROCESS, Exporter.TRAEFIK, "1 or unix time", "ingress_process"),
     Expression(
         "ingress_within",
         "traefik_service_request_duration_seconds_bucket",

@@ -10,11 +10,12 @@ import polars as pl
 
 from app.absence import Parts, Strict
 from app.context import Context
-from app.services import answers, gaps, machines, present
+from app.services import answers, gaps, ingress, machines, present
 from app.services.directory import Directory
 from models.domain import trouble as rules
 from models.domain.cluster import Snapshot
 from models.domain.trouble import OOM_LOOKBACK, Kind, MemoryUse, OomKill, SourceAge, Trouble, VolumeUse
+from models.domain.trouble_ingress import of_ingress
 
 CRASH_LOOKBACK = timedelta(hours=24)
 FILLING_LOOKBACK = timedelta(hours=6)
@@ -48,7 +49,7 @@ def find(ctx: Context, snapshot: Snapshot, names: Directory, parts: Parts | None
         volumes=_volumes(ctx, snapshot.cluster, parts),
         machines=parts.ask(lambda: machines.use(ctx, snapshot.cluster, snapshot.nodes)) or (),
         sources=sources(ctx, parts),
-        more=parts.ask(lambda: answers.trouble(ctx, snapshot.cluster)) or (),
+        more=(*of_ingress(ingress.use(ctx)), *(parts.ask(lambda: answers.trouble(ctx, snapshot.cluster)) or ())),
     )
     found = judge()
     crashing = [one.subject.removeprefix("pod:") for one in found if one.kind is Kind.CRASH_LOOP]

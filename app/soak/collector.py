@@ -39,7 +39,7 @@ START_KILLS = 0.4
 """Seconds in which deaths at the start come."""
 WRITE_SECONDS = 0.04
 """A write of the simulated world takes about half as long."""
-ENTITIES = ("pod", "node", "filesystem", "volume", "ingress")
+ENTITIES = ("pod", "node", "filesystem", "volume", "ingress", "ingress_process")
 SAMPLES = " UNION ALL ".join(f"SELECT cluster, source, tick FROM {name}_sample" for name in ENTITIES)
 
 

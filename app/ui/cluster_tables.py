@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from app.services import remembered
 from app.services.cluster import ContainerRow, NodeRow, PodRow, StateChange
+from app.services.ingress import ProcessRow
 from app.ui import tables
 from app.ui.gate import Viewer
 from app.ui.tables import Column, Opening
@@ -64,6 +65,21 @@ def nodes(viewer: Viewer, rows: Sequence[NodeRow]) -> None:
         viewer, rows, columns, key="nodes", alt=say("table.nodes"), opening=Opening("node", lambda r: {"name": r.name}),
         empty="cluster.no_nodes",
     )  # fmt: skip
+
+
+def processes(viewer: Viewer, rows: Sequence[ProcessRow]) -> None:
+    """Of the ingress."""
+    say = viewer.say.text
+    columns = [
+        Column("instance", say("column.process"), lambda r: r.instance, width=160),
+        Column("connections", say("column.open_connections"), lambda r: r.open_connections, "integer"),
+        Column("requests", say("column.requests_second"), lambda r: r.requests, "number"),
+        Column("errors", say("column.error_share"), lambda r: r.error_share, "share"),
+        Column("taken", say("column.configuration"), lambda r: r.taken_at, "moment", help=say("column.configuration_help")),
+        Column("reloads", say("column.reloads"), lambda r: r.reloads, "integer"),
+        Column("since", say("column.running_since"), lambda r: r.started_at, "moment"),
+    ]
+    tables.show(viewer, rows, columns, key="ingress", alt=say("table.ingress"), empty="cluster.no_ingress")
 
 
 def containers(viewer: Viewer, rows: Sequence[ContainerRow]) -> None:

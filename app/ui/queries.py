@@ -14,7 +14,9 @@ from models.domain.errors import NotFound, NotPermitted, PlatformError, Unauthen
 Value = TypeVar("Value")
 KEPT_SECONDS = 4.0
 """Less than the period of a live panel, more than the reruns of one click."""
-OF_THE_CLUSTER = frozenset(f"app.services.{name}" for name in ("capacity", "cluster", "collection", "history", "overview"))
+OF_THE_CLUSTER = frozenset(
+    f"app.services.{name}" for name in ("capacity", "cluster", "collection", "history", "ingress", "overview")
+)
 """Modules whose answers do not ask who the reader is, only for their rights."""
 SELDOM_SECONDS = 300.0
 """For what moves once a day and costs much: forecasts, right-sizing."""

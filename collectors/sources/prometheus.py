@@ -129,6 +129,7 @@ class PrometheusSource:
             "filesystem": of_nodes.filesystems,
             "volume": volumes.volume_rows(tables),
             "ingress": ingress.ingress_rows(tables, *(backends() if backends else ((), ()))),
+            "ingress_process": ingress.process_rows(tables["ingress_processes"]),
         }
         pulse = findings.pulse(up, pl.concat([rows[name].select("ts") for name in ("pod", "node")]), list(run))
         self._pace = pulse.pace or self._pace
@@ -141,6 +142,7 @@ class PrometheusSource:
             *findings.of_nodes(rows["node"], of_nodes.unknown, self._jobs),
             *findings.of_volumes(rows["volume"]),
             *findings.of_ingress(rows["ingress"], tables["ingress_within"]),
+            *findings.of_processes(rows["ingress_process"], pulse.scrapes(Exporter.TRAEFIK, self._jobs)),
             *findings.of_certificates(tables["ingress_certificates"], run[-1]),
         ]
         # an entity that no exporter tells of is absent; one that is told to be empty has an empty frame
@@ -149,8 +151,8 @@ class PrometheusSource:
             silent.add("filesystem")  # a machine without any file system of its own does not exist
         if rows["volume"].is_empty() and tables["pod_info"].is_empty():
             silent.add("volume")
-        if rows["ingress"].is_empty() and not pulse.scrapes(Exporter.TRAEFIK, self._jobs):
-            silent.add("ingress")
+        if not pulse.scrapes(Exporter.TRAEFIK, self._jobs):
+            silent |= {name for name in ("ingress", "ingress_process") if rows[name].is_empty()}
         present = [name for name in rows if name not in silent]
         parts = {name: rows[name].partition_by("tick", as_dict=True) for name in present}
         for window in run:

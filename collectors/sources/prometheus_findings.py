@@ -42,6 +42,8 @@ _TOLD: Mapping[str, str] = {
 }
 """What is said of a column of a node that is not known."""
 
+_OF_PROCESSES: Mapping[str, str] = {"open_connections": "open connections", "config_reloads_total": "reloads of its configuration"}
+
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
@@ -248,6 +250,19 @@ def of_certificates(certificates: pl.DataFrame, window: Window) -> Iterator[Find
             "ingress_certificates",
             Severity.ERROR if soon[0][1] <= window.end else Severity.WARNING,
             f"Certificates of the ingress end soon or have ended: {shown}{more}. Look why they are not renewed.",
+        )
+
+
+def of_processes(rows: pl.DataFrame, scraped: bool) -> Iterator[Finding]:
+    """What the processes of the ingress do not tell of themselves; nothing about an ingress that is not scraped at all."""
+    last = rows.sort("tick").unique("instance", keep="last")
+    missing = [words for name, words in _OF_PROCESSES.items() if last[name].null_count() == last.height]
+    if scraped and missing:
+        yield Finding(
+            "ingress_processes_untold",
+            Severity.INFO,
+            f"The ingress does not tell of {' and '.join(missing)}: they count as not known. Traefik tells them by "
+            "traefik_open_connections and traefik_config_reloads_total, with the metrics of its entry points switched on.",
         )
 
 

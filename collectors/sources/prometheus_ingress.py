@@ -12,7 +12,7 @@ import polars as pl
 from collectors.entities import INGRESS
 from collectors.frames import entity_frame
 from collectors.sources.kubernetes_objects import Backend
-from collectors.sources.prometheus_samples import column, total
+from collectors.sources.prometheus_samples import METRIC, column, total, wide
 from models.domain import latency
 
 _SERIES = ("service", "instance", "code", "method", "protocol")
@@ -21,6 +21,7 @@ LABELS: Mapping[str, Sequence[str]] = {
     "ingress_retries": ("service", "instance"),
     "ingress_certificates": ("cn", "sans"),
     "ingress_within": ("service", "instance", "le"),
+    "ingress_processes": ("instance", METRIC, "entrypoint", "method", "protocol"),
 }
 KEY = ("service", "instance")
 SOON = timedelta(days=14)
@@ -36,6 +37,14 @@ _COUNTERS = {
     "sent_bytes_total": ("ingress_sent", ""),
 }
 
+OWN_ENTRY_POINTS = ("traefik", "metrics")
+"""Where it is scraped and shows its dashboard: the names that its chart and its documentation give them."""
+_CONNECTIONS = ("traefik_open_connections", "traefik_entrypoint_open_connections")
+_PROCESS = {
+    "config_reloads_total": "traefik_config_reloads_total",
+    "taken": "traefik_config_last_reload_success",
+    "started": "process_start_time_seconds",
+}
 _RETRIES = "retries_total"
 _TIMED = {inf: "timed_requests_total", **{bound: latency.within(bound) for bound in latency.BOUNDS}}
 
@@ -70,6 +79,44 @@ def _timed(table: pl.DataFrame) -> pl.DataFrame:
         one = bounds.filter(pl.col("bound") == bound)
         frame = frame.join(one.group_by(*KEY, "tick").agg(pl.col("value").max().alias(name)), on=[*KEY, "tick"], how="left")
     return frame
+
+
+def process_rows(table: pl.DataFrame) -> pl.DataFrame:
+    """Frame rows with `tick` of each process that says something of connections or reloads."""
+    key = ("instance",)
+    open_ones = table.filter(pl.col(METRIC).is_in(_CONNECTIONS))
+    clients = total(open_ones, [*key, METRIC], ("entrypoint", "method", "protocol"))
+    outside = total(
+        open_ones.filter(~pl.col("entrypoint").is_in(OWN_ENTRY_POINTS)), [*key, METRIC], ("entrypoint", "method", "protocol")
+    )
+    # it is scraped through an entry point of its own: who counts that one and no other has no client, which is zero
+    counted = (
+        clients.drop("value")
+        .join(outside.drop("ts"), on=[*key, METRIC, "tick"], how="left")
+        .with_columns(pl.col("value").fill_null(0.0))
+    )
+    connections = counted.group_by(*key, "tick").agg(
+        pl.col("ts").max().alias("counted"), pl.col("value").max().alias("open_connections")
+    )
+    said = wide(total(table.filter(~pl.col(METRIC).is_in(_CONNECTIONS)), [*key, METRIC], ()), key, METRIC, _PROCESS)
+    rows = said.join(connections, on=[*key, "tick"], how="full", coalesce=True)
+    rows = rows.filter(pl.any_horizontal(pl.col("config_reloads_total", "taken", "open_connections").is_not_null()))
+    rows = rows.with_columns(pl.max_horizontal("ts", "counted").alias("ts"))
+    # before its first configuration the time is zero, which is no time
+    return rows.select(
+        *key,
+        "tick",
+        "ts",
+        "config_reloads_total",
+        "open_connections",
+        _age(pl.when(pl.col("taken") > 0).then("taken")).alias("config_age_seconds"),
+        _age(pl.col("started")).alias("uptime_seconds"),
+    )
+
+
+def _age(moment: pl.Expr) -> pl.Expr:
+    """Seconds from a moment, in seconds since 1970, to the sample's own time; a clock that is a little ahead is no future."""
+    return (pl.col("ts").dt.epoch("ms") / 1000 - moment).clip(lower_bound=0.0)
 
 
 def ending(table: pl.DataFrame, at: datetime) -> list[tuple[str, datetime]]:

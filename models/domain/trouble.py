@@ -115,7 +115,7 @@ def find(
     more: Iterable[Trouble] = (),
 ) -> tuple[Trouble, ...]:
     """Everything that is wrong at `now`, worst first. `owners` by namespace; `began` by subject, where records know it better;
-    `more` are rows of other rules (`models/domain/traffic.py`).
+    `more` are rows of other rules (`traffic.py`, `trouble_ingress.py`).
 
     While the cluster is silent its pods and nodes are not judged: one row says so instead of hundreds.
     """

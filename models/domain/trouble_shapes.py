@@ -25,8 +25,10 @@ class Kind(StrEnum):
     PENDING = "pending"
     OUT_OF_MEMORY = "out_of_memory"
     NOT_READY = "not_ready"
+    INGRESS_UNCONFIGURED = "ingress_unconfigured"
     ANSWERS_FAIL = "answers_fail"
     ANSWERS_SLOW = "answers_slow"
+    INGRESS_BEHIND = "ingress_behind"
     FILESYSTEM_FILLING = "filesystem_filling"
     FILESYSTEM_READ_ONLY = "filesystem_read_only"
     CERTIFICATE_ENDING = "certificate_ending"
@@ -49,7 +51,7 @@ class Kind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Trouble:
     """One row of the list. `subject` opens the thing: `pod:UID`, `node:NAME`, `volume:NS/NAME`, `source:NAME`, `namespace:NAME`,
-    `mapping`."""
+    `ingress:INSTANCE`, `mapping`."""
 
     kind: Kind
     severity: Severity

@@ -37,6 +37,8 @@ def windows(world: World, entity: str, ends: Floats) -> Table:
             return table(_volumes(world, x), _names((), traffic.VOLUME_GAUGES))
         case "ingress":
             return table(_ingress(world, x), _names(traffic.COUNTERS, ()))
+        case "ingress_process":
+            return table(_processes(world, x), _names(traffic.PROCESS_COUNTERS, traffic.PROCESS_GAUGES))
     raise ValueError(f"nothing is measured on {entity!r}")
 
 
@@ -180,4 +182,21 @@ def _ingress(world: World, x: Floats) -> list[Part]:
                 f"{n}_inc": v for n, v in zip(traffic.COUNTERS, np.diff(np.floor(service.life(edges)), axis=1), strict=True)
             }
             found.append((facts, columns))
+    return found
+
+
+def _processes(world: World, x: Floats) -> list[Part]:
+    found: list[Part] = []
+    ingress = world.ingress()
+    for instance, start, end in ingress.processes():
+        here = x[_span(x, start, end)]
+        if not len(here):
+            continue
+        edges = np.clip(np.concatenate((here[:1] - SECONDS, here)), start, end)
+        covered = np.diff(edges)
+        columns = _row(world, here, covered, covered)
+        for name in traffic.PROCESS_COUNTERS:
+            columns[f"{name}_inc"] = np.diff(ingress.process(start, edges)[name])
+        points = [ingress.process(start, np.clip(here + offset, start, end)) for offset in _INSIDE]
+        found.append(({"instance": instance}, columns | _levels(points, traffic.PROCESS_GAUGES)))
     return found

@@ -39,6 +39,8 @@ def sample(world: World, entity: str, ends: Floats, seconds: float) -> Table:
             return table(_volumes(world, grid), ("tick", "ts", *traffic.VOLUME_GAUGES))
         case "ingress":
             return table(_ingress(world, grid), ("tick", "ts", *traffic.COUNTERS))
+        case "ingress_process":
+            return table(_processes(world, grid), ("tick", "ts", *traffic.PROCESS_COUNTERS, *traffic.PROCESS_GAUGES))
     raise ValueError(f"nothing is measured on {entity!r}")
 
 
@@ -174,4 +176,16 @@ def _ingress(world: World, grid: _Grid) -> list[Part]:
             facts = service_facts(service, instance)
             columns = dict(zip(traffic.COUNTERS, counted, strict=True))
             found.append((facts, _stamped(world, ticks[since:], here, columns)))
+    return found
+
+
+def _processes(world: World, grid: _Grid) -> list[Part]:
+    found: list[Part] = []
+    ingress = world.ingress()
+    for instance, start, end in ingress.processes():
+        if start > grid.last or end <= grid.first:
+            continue
+        ticks, x = grid.scrapes(instance, start, end)
+        if len(x):
+            found.append(({"instance": instance}, _stamped(world, ticks, x, ingress.process(start, x))))
     return found

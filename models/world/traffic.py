@@ -130,6 +130,20 @@ class Service:
         counted = mind.traffic(np.where(np.isfinite(end), end, start)) - begun
         return start, end, begun, np.concatenate(([0.0], np.cumsum(counted)))
 
+    def turns(self) -> Floats:
+        """When a replica began or ceased to answer."""
+        edges = np.concatenate([edge for start, end, _, _ in self._answering() for edge in (start, end)])
+        found: Floats = edges[np.isfinite(edges)]
+        return found
+
+    def pace(self, x: Floats) -> Floats:
+        """Requests a second, over the minute before."""
+        total = np.zeros(len(x))
+        for slot in self.slots:
+            mind = self._mind(slot)
+            total += mind.person.requests * (mind.traffic(x) - mind.traffic(x - 60.0)) / 60.0
+        return np.where(self.answers(x), total, 0.0)
+
     def answers(self, x: Floats) -> NDArray[np.bool_]:
         """Whether any replica answers."""
         good = np.zeros(len(x), dtype=np.bool_)
@@ -158,11 +172,17 @@ def _share(bound: float, seconds: float) -> float:
     return 0.5 * (1.0 + math.erf((math.log(bound / seconds) + _SPREAD**2 / 2) / (_SPREAD * math.sqrt(2.0))))
 
 
+PROCESS_COUNTERS = ("config_reloads_total",)
+PROCESS_GAUGES = ("open_connections", "config_age_seconds", "uptime_seconds")
+_HELD = 8.0
+"""Seconds for which a connection stays open for each request that comes through it."""
+
+
 class Ingress:
     """The processes of the ingress, of which each counts for itself."""
 
-    def __init__(self, slot: Slot) -> None:
-        self.slot = slot
+    def __init__(self, slot: Slot, services: Sequence[Service]) -> None:
+        self.slot, self._services = slot, services
 
     def processes(self) -> list[tuple[str, float, float]]:
         """Each with its start and end."""
@@ -176,6 +196,21 @@ class Ingress:
             for run in pod.runs:
                 good |= (run.ready <= x) & (x < (math.inf if run.end is None else run.end))
         return good
+
+    def process(self, since: float, x: Floats) -> dict[str, Floats]:
+        """All columns of an entity `ingress_process` that started at `since`: it takes a configuration then, and whenever something
+        behind it begins or ceases to answer."""
+        changes = np.sort(np.concatenate([since + np.zeros(1), *(one.turns() for one in self._services)]))
+        upto = np.searchsorted(changes, x, "right")
+        held = np.zeros(len(x))
+        for one in self._services:
+            held += _HELD * one.pace(x)
+        return {
+            "config_reloads_total": (upto - np.searchsorted(changes, since)).astype(np.float64),
+            "open_connections": np.floor(held),
+            "config_age_seconds": x - changes[np.maximum(upto - 1, 0)],
+            "uptime_seconds": x - since,
+        }
 
 
 def address(pod: Incarnation, port: int) -> str:

@@ -224,7 +224,7 @@ class World:
         return [self._services[namespace] for namespace in sorted(self._services)]
 
     def ingress(self) -> Ingress:
-        return Ingress(next(slot for slot in self.timeline.slots if slot.workload == "kube-system/traefik"))
+        return Ingress(next(slot for slot in self.timeline.slots if slot.workload == "kube-system/traefik"), self.services())
 
     def neighbours(self, slot: Slot) -> list[Office]:
         """When a noisy neighbour is noisy on the node where the slot's pod is."""

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app.services import cluster
+from app.services import cluster, ingress
 from app.ui import cluster_tables, gate, layout, navigation, node_map, queries, state
 from app.ui.gate import Viewer
 from models.domain.access import Permission
@@ -28,6 +28,11 @@ def live(viewer: Viewer) -> None:
             navigation.link(viewer, "pod", say("map.open", name=chosen.name), icon="open_in_new", uid=chosen.uid)
     st.subheader(say("cluster.nodes"), anchor=False)
     cluster_tables.nodes(viewer, seen.rows)
+    entrance = queries.attempt(ingress.processes)
+    if entrance is not None:
+        st.subheader(say("cluster.ingress"), anchor=False)
+        layout.away(viewer, entrance.away_since, "away.reloads")
+        cluster_tables.processes(viewer, entrance.rows)
 
 
 @gate.fragment(Permission.SEE_CLUSTER, every=None)

@@ -55,7 +55,8 @@ def test_a_tick_brings_everything(site: Site) -> None:
     for health in site.collector.health():
         assert (health.problem, health.failing_since) == ("", None)
         assert health.last_success_at is not None
-    assert {q.name for q in of(site.collector.health()).queries} == {"pod", "node", "filesystem", "volume", "ingress"}
+    measured = {"pod", "node", "filesystem", "volume", "ingress", "ingress_process"}
+    assert {q.name for q in of(site.collector.health()).queries} == measured
 
 
 def test_the_same_tick_again_changes_nothing(site: Site) -> None:

@@ -243,6 +243,45 @@ def test_requests_are_counted_by_the_time_they_took(stub: Stub) -> None:
     assert read(stub).frames["ingress"]["retries_total"].to_list() == [2.0]
 
 
+def process(stub: Stub, metric: str, *values: tuple[float, dict[str, str]]) -> None:
+    stub.cluster.extra[metric] = saying(*(one({"instance": "t", **labels}, (T, value)) for value, labels in values))
+
+
+def test_connections_of_clients_and_reloads_of_a_process(stub: Stub) -> None:
+    stub.cluster.skip.add("up")
+    stub.cluster.extra["up"] = saying(one({"job": "traefik", "instance": "t"}, (T, 1)))
+    reading = read(stub)
+    assert reading.frames["ingress_process"].is_empty(), "it is scraped and tells nothing"
+    (found,) = (f for f in reading.findings if f.code == "ingress_processes_untold")
+    assert "open connections and reloads" in found.message
+    process(stub, "process_start_time_seconds", (T - 600, {}))
+    assert read(stub).frames["ingress_process"].is_empty(), "any program says when it started"
+    own = (1.0, {"entrypoint": "metrics", "protocol": "TCP"})
+    process(stub, "traefik_open_connections", own)
+    process(stub, "traefik_config_reloads_total", (3, {}))
+    process(stub, "traefik_config_last_reload_success", (0, {}))
+    row = read(stub).frames["ingress_process"].row(0, named=True)
+    assert row["open_connections"] == 0.0, "only its own scrape is connected"
+    assert (row["config_reloads_total"], row["config_age_seconds"], row["uptime_seconds"]) == (3.0, None, 600.0)
+    web = [(5.0, {"entrypoint": "web", "protocol": "TCP"}), (7.0, {"entrypoint": "websecure", "protocol": "TCP"})]
+    process(stub, "traefik_open_connections", own, *web)
+    process(stub, "traefik_config_last_reload_success", (T - 20, {}))
+    reading = read(stub)
+    row = reading.frames["ingress_process"].row(0, named=True)
+    assert (row["open_connections"], row["config_age_seconds"]) == (12.0, 20.0)
+    assert "ingress_processes_untold" not in codes(reading)
+    # version 2 has another name
+    del stub.cluster.extra["traefik_open_connections"]
+    process(stub, "traefik_entrypoint_open_connections", *((v, {**labels, "method": "GET"}) for v, labels in web))
+    assert read(stub).frames["ingress_process"]["open_connections"].to_list() == [12.0]
+
+
+def test_an_ingress_that_is_not_scraped_is_absent_and_no_process_is_missed(stub: Stub) -> None:
+    reading = read(stub)
+    assert "ingress_process" not in reading.frames
+    assert codes(reading) & {"missing_traefik", "ingress_processes_untold"} == {"missing_traefik"}
+
+
 def test_certificates_that_nobody_renewed_are_named(stub: Stub) -> None:
     def certificate(sans: str, days: float, cn: str = "") -> dict[str, Any]:
         return fact({"cn": cn, "sans": sans, "serial": f"{sans}{days}"}, T + days * 86400)

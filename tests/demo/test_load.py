@@ -119,6 +119,7 @@ def test_windows_of_the_history_are_what_a_collector_would_have_made(loaded: Con
         ("node_5m", ["node"], "cpu_idle_seconds_total_inc", "memory_available_bytes_avg"),
         ("node_5m", ["node"], "io_pressure_seconds_total_inc", "filesystem_fullest_share_avg"),
         ("ingress_5m", ["service", "instance"], "sent_bytes_total_inc", None),
+        ("ingress_process_5m", ["instance"], "uptime_seconds_avg", None),
     ):
         columns = ["t", *key, "n", counter, *([gauge] if gauge else [])]
         sql = f"SELECT {', '.join(columns)} FROM {view} WHERE t > ? AND t <= ? ORDER BY ALL"
@@ -154,11 +155,12 @@ def test_loading_a_time_at_once_is_appending_its_ticks(tmp_path: Path) -> None:
         "filesystem_sample",
         "volume_sample",
         "ingress_sample",
+        "ingress_process_sample",
         "pod_5m",
         "node_5m",
         "filesystem_5m",
     )
-    for view in (*views, "pod_1h", "ingress_1h"):
+    for view in (*views, "pod_1h", "ingress_1h", "ingress_process_1h"):
         first, second = (wh.query(f"SELECT * FROM {view} ORDER BY ALL") for wh in (one, two))
         assert first.height > 0
         assert_frame_equal(first, second, rel_tol=1e-9)

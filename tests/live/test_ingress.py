@@ -128,3 +128,36 @@ def test_windows_hold_what_was_counted(live: Live, busy: str) -> None:
     ).row(0)
     assert sums == pytest.approx(edges)
     assert edges[0] > 0
+
+
+OUTSIDE = 'traefik_open_connections{entrypoint!~"traefik|metrics"}'
+
+
+def test_connections_and_reloads_are_those_that_traefik_counts(live: Live, busy: str) -> None:
+    """At one instant as PromQL; a new Ingress is a configuration more, taken after it was made."""
+
+    def read() -> tuple[dict[str, float | None], datetime]:
+        end = datetime.fromtimestamp(int(now().timestamp()) // 5 * 5 - 5, tz=UTC)
+        reading = live.metrics.read(Window(end - TICK, end))
+        assert "ingress_processes_untold" not in {f.code for f in reading.findings}
+        (row,) = reading.frames["ingress_process"].iter_rows(named=True)
+        return row, end
+
+    row, at = read()
+
+    def theirs(what: str) -> float:
+        return live.bed.scalar(f"sum(last_over_time({what}[{TICK.seconds}s]))", at)
+
+    assert row["open_connections"] == theirs(OUTSIDE) >= 1, "the one that asks all the time"
+    assert row["config_reloads_total"] == theirs("traefik_config_reloads_total") >= 1
+    age, up = row["config_age_seconds"], row["uptime_seconds"]
+    assert age is not None
+    assert up is not None
+    assert row["ts"].timestamp() - age == pytest.approx(theirs("traefik_config_last_reload_success"), abs=1)
+    assert row["ts"].timestamp() - up == pytest.approx(theirs('process_start_time_seconds{job="traefik"}'), abs=1)
+    made = now()
+    live.bed.kubectl("create", "ingress", "another", "-n", busy, "--class=traefik", "--rule=another.example.test/*=web:80")
+    until(lambda: (read()[0]["config_reloads_total"] or 0) > (row["config_reloads_total"] or 0), 60, "the new Ingress is taken")
+    after, _ = read()
+    assert after["config_age_seconds"] is not None
+    assert after["ts"] - timedelta(seconds=after["config_age_seconds"]) >= made - timedelta(seconds=1)

@@ -21,7 +21,7 @@ from models.world.table import Table
 from models.world.world import World
 from tests.world.conftest import NOW
 
-ENTITIES = ("pod", "node", "filesystem", "volume", "ingress")
+ENTITIES = ("pod", "node", "filesystem", "volume", "ingress", "ingress_process")
 MINUTE = timedelta(minutes=1)
 
 
@@ -117,6 +117,7 @@ COUNTERS = {
         "requests_total", "requests_4xx_total", "requests_5xx_total", "request_seconds_total", "received_bytes_total",
         "sent_bytes_total", "timed_requests_total", *WITHIN,
     ),
+    "ingress_process": ("config_reloads_total",),
 }  # fmt: skip
 
 
@@ -138,7 +139,7 @@ def test_counters_only_fall_when_their_process_began_anew(world: World, entity: 
             fell = np.diff(value[known]) < 0
             falls += int(fell.sum())
             assert (np.diff(restarts[known])[fell] != 0).all(), (table.things[index], name)
-    assert falls or entity == "ingress"
+    assert falls or entity.startswith("ingress")
 
 
 def test_a_machine_without_power_says_nothing_and_the_control_plane_still_knows_it(world: World) -> None:
@@ -157,6 +158,19 @@ def test_a_machine_without_power_says_nothing_and_the_control_plane_still_knows_
     efi = np.array([disks.things[i]["mountpoint"] == "/boot/efi" for i in disks.index])
     assert not np.isfinite(disks.numbers["inodes"][efi]).any(), "vfat has no inodes"
     assert np.isfinite(disks.numbers["size_bytes"]).all()
+
+
+def test_the_ingress_takes_a_configuration_when_something_behind_it_comes_or_goes(world: World) -> None:
+    """Over the outage of a node, on which apps are: reloads are as many as were noticed, and the newest of them is as old as is said."""
+    at = ends(NOW - timedelta(days=3), 3 * 1440, 60.0)
+    for (_,), values in by_thing(world.samples("ingress_process", at, 60), "instance").items():
+        taken = values["ts"] - values["config_age_seconds"]
+        counted = np.diff(values["config_reloads_total"])
+        assert ((np.diff(taken) > 1e-6) == (counted > 0)).all()
+        assert (taken <= values["ts"]).all()
+        assert (values["uptime_seconds"] >= values["config_age_seconds"] - 1e-6).all()
+        assert values["config_reloads_total"][-1] > 10
+        assert 10 < values["open_connections"].mean() < 10_000
 
 
 def test_cpu_of_a_node_is_what_its_pods_and_its_system_use(world: World) -> None:
