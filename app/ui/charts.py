@@ -5,8 +5,7 @@ Times are drawn in the reader's zone: each instant is moved by its offset and th
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -18,6 +17,7 @@ from app.services.figures import Gap, Mark, Series
 from app.ui import numerals
 from app.ui.format import Formatter
 from app.ui.messages import Say
+from app.ui.scales import Scale, rounded_up, scale_for
 
 GOOD, WARN, BAD, UNKNOWN, CALM, MUTED, VIOLET = "#17966a", "#dd8b1c", "#d6455d", "#8b98a6", "#2f86d1", "#7f8d9b", "#8861d0"
 STATE_COLOURS: Mapping[str, str] = {
@@ -64,49 +64,6 @@ class Threshold:
     label: str
     colour: str = MUTED
     until: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """The unit of a value axis: stored values are divided by `divide`, the tooltip is printed by `pattern`."""
-
-    divide: float = 1.0
-    axis: str = "{value}"
-    pattern: str = "%.2f"
-    top: float | None = None
-
-
-CORES = Scale(1, "{value}", "%.3f")
-SECONDS = Scale(1, "{value} s", "%.2f s")
-MILLISECONDS = Scale(0.001, "{value} ms", "%.0f ms")
-PERCENT = Scale(0.01, "{value} %", "%.1f %%")
-
-
-def memory_scale(largest: float) -> Scale:
-    """GiB for what is large, MiB for what is small: axis numbers keep two digits."""
-    if largest >= 2 * 1024**3:
-        return Scale(1024**3, "{value} GiB", "%.2f GiB")
-    return Scale(1024**2, "{value} MiB", "%.0f MiB")
-
-
-def bytes_scale(largest: float) -> Scale:
-    """Of traffic: bytes each second."""
-    if largest >= 2 * 1024**2:
-        return Scale(1024**2, "{value} MiB/s", "%.2f MiB/s")
-    return Scale(1024, "{value} KiB/s", "%.1f KiB/s")
-
-
-def scale_for(series: Series, names: Iterable[str], unit: str) -> Scale:
-    """The scale that fits the largest value among `names`."""
-    chosen = set(names)
-    largest = max((v for line in series.lines if line.name in chosen for v in line.values if v is not None), default=0.0)
-    if unit == "B":
-        return memory_scale(largest)
-    if unit == "B/s":
-        return bytes_scale(largest)
-    if unit == "s":
-        return SECONDS if largest >= 1 else MILLISECONDS
-    return PERCENT if unit == "share" else CORES
 
 
 def instant(at: datetime, fmt: Formatter) -> int:
@@ -167,9 +124,19 @@ def lines_option(
     }
     if legend:
         option["legend"] = {"top": 0, "left": 0, "icon": "roundRect", "itemHeight": 8, "itemWidth": 14}
+        if any(one["lineStyle"]["type"] == "dashed" for one in drawn):
+            option["legend"]["data"] = [*map(_entry, drawn), *([fmt.say.text("chart.happened")] if marks else [])]
     if marks:
         option["series"].append(_marks(marks, series, fmt))
     return option
+
+
+_DASH = "path://M0 0h6v3h-6z M9 0h6v3h-6z"
+
+
+def _entry(drawn: Option) -> Any:
+    """Of the legend: a dashed line has a dashed sign, for two of one colour are told apart by nothing else."""
+    return {"name": drawn["name"], "icon": _DASH} if drawn["lineStyle"]["type"] == "dashed" else drawn["name"]
 
 
 PHONE = 290
@@ -281,14 +248,6 @@ def _value_axis(scale: Scale, thresholds: Sequence[Threshold], drawn: Sequence[O
     return axis
 
 
-def rounded_up(value: float) -> float:
-    """The next number of two figures, so that the end of an axis reads well."""
-    if value <= 0:
-        return 1.0
-    power = 10.0 ** (math.floor(math.log10(value)) - 1)
-    return round(math.ceil(value / power) * power, 6)
-
-
 MARKS: Mapping[str, tuple[str, str]] = {
     "restart": ("triangle", WARN),
     "oom": ("diamond", BAD),
@@ -333,7 +292,7 @@ def lines(
     fmt: Formatter, series: Series, curves: Sequence[Curve], *, key: str, alt: str, unit: str, height: int = 260, **look: Any
 ) -> None:
     """Draw `curves` of `series` in the place that `key` keeps over reruns."""
-    scale = look.pop("scale", None) or scale_for(series, [c.line for c in curves], unit)
+    scale = look.pop("scale", None) or scale_for(fmt.say, series, [c.line for c in curves], unit)
     draw(lines_option(fmt, series, curves, scale, **look), key=key, alt=alt, height=height)
 
 
@@ -359,14 +318,35 @@ def sale_lines(fmt: Formatter, low: float, high: float, loss: float | None) -> t
     return tuple(lines)
 
 
+WORDS_ON_LIGHT = "#4f5b68"
+"""The theme's own grey for the words of a chart has a contrast of 3 on white; on the dark ground its words are nearly white."""
+
+
+def readable(option: Mapping[str, Any]) -> Option:
+    """The option with words that can be read on the reader's ground."""
+    if st.context.theme.type != "light":
+        return dict(option)
+
+    def told(axis: Option) -> Option:
+        return {**axis, "axisLabel": {"color": WORDS_ON_LIGHT, **axis.get("axisLabel", {})}}
+
+    made = {**option}
+    for name in ("xAxis", "yAxis"):
+        if name in made:
+            made[name] = [told(one) for one in made[name]] if isinstance(made[name], list) else told(made[name])
+    if "legend" in made:
+        made["legend"] = {**made["legend"], "textStyle": {"color": WORDS_ON_LIGHT}}
+    return made
+
+
 def draw(option: Mapping[str, Any], *, key: str, alt: str, height: int = 260) -> None:
     """An option that does not answer clicks."""
-    st.echarts_chart(option, key=key, height=height, alt=alt)
+    st.echarts_chart(readable(option), key=key, height=height, alt=alt)
 
 
 def choose(option: Mapping[str, Any], *, key: str, alt: str, height: int) -> tuple[int, int] | None:
     """An option that does: number of the series and of the datum in it that was chosen."""
-    event = cast(Any, st.echarts_chart(option, key=key, height=height, alt=alt, on_select="rerun"))
+    event = cast(Any, st.echarts_chart(readable(option), key=key, height=height, alt=alt, on_select="rerun"))
     for group in event.selection.selected:
         if group["data_indices"]:
             return int(group["series_index"]), int(group["data_indices"][0])

@@ -16,16 +16,16 @@ from models.domain.cluster import Event
 def pods(viewer: Viewer, rows: Sequence[PodRow], *, key: str, on_node: bool = True, height: int | None = None) -> None:
     say = viewer.say.text
     columns = [
-        Column("state", say("column.state"), lambda r: r.condition.state.value, "state", 130),
-        Column("organization", say("column.organization"), lambda r: r.organization or say("word.unowned"), width=150),
-        Column("pod", say("column.pod"), lambda r: r.name, width=230),
+        Column("state", say("column.state"), lambda r: r.condition.state.value, "state", 104),
+        Column("organization", say("column.organization"), lambda r: r.organization or say("word.unowned"), width=140),
+        Column("pod", say("column.pod"), lambda r: r.name, width=204),
         Column("memory_used", say("column.memory_used"), lambda r: r.memory_used, "mebibytes"),
         Column("memory_share", say("column.memory_share"), lambda r: r.memory_share, "share", help=say("column.share_help")),
         Column("cpu_used", say("column.cpu_used"), lambda r: r.cpu_used, "cores"),
         Column("cpu_share", say("column.cpu_share"), lambda r: r.cpu_share, "share", help=say("column.share_help")),
         Column("restarts", say("column.restarts"), lambda r: r.restarts, "integer"),
+        *([Column("node", say("column.node"), lambda r: r.node, width=80)] if on_node else []),
         Column("since", say("column.since"), lambda r: r.condition.since, "moment"),
-        *([Column("node", say("column.node"), lambda r: r.node)] if on_node else []),
         Column("namespace", say("column.namespace"), lambda r: r.namespace),
         Column("memory_request", say("column.memory_request"), lambda r: r.request.memory, "mebibytes"),
         Column("memory_limit", say("column.memory_limit"), lambda r: r.limit.memory or None, "mebibytes"),
@@ -47,9 +47,9 @@ def nodes(viewer: Viewer, rows: Sequence[NodeRow]) -> None:
         return share(r.requests.memory, r.allocatable.memory)
 
     columns = [
-        Column("node", say("column.node"), lambda r: r.name, width=120),
-        Column("state", say("column.state"), lambda r: r.state if r.state != "not_ready" else "not_ready_node", "state", 110),
-        Column("memory_requested", say("column.memory_requested_share"), memory_requested, "share"),
+        Column("node", say("column.node"), lambda r: r.name, width=100),
+        Column("state", say("column.state"), lambda r: r.state if r.state != "not_ready" else "not_ready_node", "state", 96),
+        Column("memory_requested", say("column.memory_requested_share"), memory_requested, "share", 138),
         Column("memory_used", say("column.memory_used_share"), lambda r: share(r.memory_used, r.allocatable.memory), "share"),
         Column("cpu_requested", say("column.cpu_requested_share"), lambda r: share(r.requests.cpu, r.allocatable.cpu), "share"),
         Column("cpu_used", say("column.cpu_used_share"), lambda r: share(r.cpu_used, r.allocatable.cpu), "share"),

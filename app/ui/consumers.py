@@ -28,7 +28,7 @@ def option(viewer: Viewer, rows: Sequence[Consumer]) -> charts.Option:
         "animation": False,
         "grid": {"top": 4, "left": 4, "right": 18, "bottom": 4, "containLabel": True},
         "tooltip": {"trigger": "axis", "axisPointer": {"type": "shadow"}, "valueFormatter": "%.2f GiB", "confine": True},
-        "xAxis": {"type": "value", "axisLabel": {"formatter": "{value} GiB"}, "splitNumber": 4},
+        "xAxis": {"type": "value", "axisLabel": {"formatter": "{value} GiB"}, "splitNumber": 3},
         "yAxis": {
             "type": "category", "inverse": True, "data": names, "axisTick": {"show": False}, "axisLine": {"show": False},
             "axisLabel": {"width": 130, "overflow": "truncate"},

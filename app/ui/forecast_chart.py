@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 from app.services.capacity import Outlook, ResourceState
-from app.ui import charts
+from app.ui import charts, scales
 from app.ui.gate import Viewer
 
 
-def scale(outlook: Outlook) -> charts.Scale:
+def scale(outlook: Outlook) -> scales.Scale:
     if outlook.unit == "B":
-        return charts.memory_scale(outlook.line)
-    return charts.CORES if outlook.unit == "cores" else charts.Scale(1, "{value}", "%.0f")
+        return scales.memory_scale(outlook.line)
+    return scales.CORES if outlook.unit == "cores" else scales.Scale(1, "{value}", "%.0f")
 
 
 def option(viewer: Viewer, outlook: Outlook, resource: ResourceState) -> charts.Option:
@@ -39,7 +39,7 @@ def option(viewer: Viewer, outlook: Outlook, resource: ResourceState) -> charts.
     return {
         "useUTC": True,
         "animation": False,
-        "grid": {"top": 34, "left": 4, "right": 14, "bottom": 4, "containLabel": True},
+        "grid": {"top": 46, "left": 4, "right": 14, "bottom": 4, "containLabel": True},
         "legend": {
             "top": 0, "left": 0, "icon": "roundRect", "itemHeight": 8, "itemWidth": 14,
             "data": [
@@ -49,7 +49,7 @@ def option(viewer: Viewer, outlook: Outlook, resource: ResourceState) -> charts.
         "tooltip": {"trigger": "axis", "valueFormatter": unit.pattern, "confine": True},
         "xAxis": {"type": "time", "splitLine": {"show": False}, "axisLabel": {"hideOverlap": True}},
         "yAxis": {
-            "type": "value", "min": 0, "max": charts.rounded_up(tallest / unit.divide * 1.1), "splitNumber": 4,
+            "type": "value", "min": 0, "max": scales.rounded_up(tallest / unit.divide * 1.1), "splitNumber": 4,
             "axisLabel": {"formatter": unit.axis},
         },
         "series": [

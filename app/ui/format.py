@@ -113,6 +113,14 @@ class Formatter:
         pattern = "HH:mm:ss" if seconds else "HH:mm"
         return NOTHING if at is None else str(format_time(self.local(at), format=pattern, locale=self.locale))
 
+    def zone_name(self, at: datetime) -> str:
+        """What the reader's zone is called at that time: `WIB`, `CET`, or `UTC+3` where it has no name of its own."""
+        name = self.local(at).strftime("%Z")
+        if name[:1] not in "+-":
+            return name
+        sign, hours, minutes = name[0].replace("-", "−"), int(name[1:3]), name[3:]
+        return f"UTC{sign}{hours}" + (f":{minutes}" if minutes.strip("0") else "")
+
     def calendar_day(self, on: date | None) -> str:
         """A day of the calendar."""
         return NOTHING if on is None else str(format_date(on, format="d MMM y", locale=self.locale))

@@ -23,15 +23,15 @@ def tally(counts: dict[str, int]) -> str:
 def declared(viewer: Viewer, rows: Sequence[JobRow]) -> None:
     say, fmt = viewer.say.text, viewer.format
     columns = [
-        Column("job", say("column.job"), lambda r: r.name, width=190),
-        Column("state", say("column.last_run"), lambda r: r.last.state.value if r.last else None, "state", 110),
+        Column("job", say("column.job"), lambda r: r.name, width=150),
+        Column("state", say("column.last_run"), lambda r: r.last.state.value if r.last else None, "state", 100),
+        Column("about", say("column.about"), lambda r: r.about, width=330),
+        Column("next", say("column.next"), lambda r: r.next_at, "moment"),
         Column("finished", say("column.finished"), lambda r: r.last.finished_at if r.last else None, "moment"),
         Column("seconds", say("column.took"), lambda r: r.last.seconds if r.last else None, "seconds"),
         Column("counts", say("column.did"), lambda r: tally(r.last.counts) if r.last else "", width=200),
-        Column("next", say("column.next"), lambda r: r.next_at, "moment"),
         Column("every", say("column.every"), lambda r: fmt.duration(r.every)),
         Column("home", say("column.home"), lambda r: r.home.value),
-        Column("about", say("column.about"), lambda r: r.about, width=380),
     ]
     tables.show(
         viewer,

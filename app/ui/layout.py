@@ -39,7 +39,7 @@ def age(viewer: Viewer, as_of: datetime | None, *, stale_since: datetime | None 
     old = viewer.now - newest
     if old > fresh_for(container().settings.tick):
         return f":orange-badge[:material/schedule: {say('age.late', span=fmt.duration(old), at=fmt.since(newest, viewer.now))}]"
-    return f":gray[{say('age.live', at=fmt.clock(newest, seconds=True))}]"
+    return f":gray[{say('age.live', at=f'{fmt.clock(newest, seconds=True)} {fmt.zone_name(newest)}')}]"
 
 
 def away(viewer: Viewer, since: datetime | None, key: str = "away.part") -> None:

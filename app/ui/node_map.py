@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.services.cluster import NodeRow, PodRow
-from app.ui import charts
+from app.ui import charts, scales
 from app.ui import state as states
 from app.ui.gate import Viewer
 
@@ -58,7 +58,7 @@ def option(viewer: Viewer, nodes: Sequence[NodeRow], pods: Sequence[PodRow], by:
         "tooltip": {"trigger": "item", "formatter": "{b}", "confine": True},
         "xAxis": {"type": "category", "data": [_label(viewer, n) for n in nodes], "axisTick": {"show": False}},
         "yAxis": {
-            "type": "value", "min": 0, "max": charts.rounded_up(top * 1.02), "axisLabel": {"formatter": "{value} GiB"},
+            "type": "value", "min": 0, "max": scales.whole_steps(top * 1.02), "axisLabel": {"formatter": "{value} GiB"},
             "splitNumber": 4,
         },
         "series": series,

@@ -21,8 +21,8 @@ def _columns(viewer: Viewer, since: Callable[[Any], Any]) -> list[Column]:
     say = viewer.say.text
     return [
         Column("name", say("column.name"), lambda r: r.name, width=170),
+        Column("role", say("column.role"), lambda r: say(f"role.{r.role}"), width=110),
         Column("email", say("column.email"), lambda r: r.email, width=220),
-        Column("role", say("column.role"), lambda r: say(f"role.{r.role}")),
         Column("second_factor", say("column.second_factor"), lambda r: r.second_factor, "flag"),
         Column("since", say("column.since"), since, "day"),
         Column("disabled", say("column.disabled"), lambda r: r.disabled, "flag"),

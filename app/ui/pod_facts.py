@@ -11,7 +11,7 @@ from app.ui.messages import Plain, plain
 
 
 def headline(viewer: Viewer, pod: PodRow) -> Plain:
-    """`n8n-7c9d: Crashing since 10:12, out of memory`."""
+    """`n8n-7c9d: Crashing since 10:12 (out of memory)`."""
     say, condition = viewer.say, pod.condition
     word = viewer.format.word(condition.state.value)
     since = viewer.format.since(condition.since, viewer.now)
@@ -20,7 +20,7 @@ def headline(viewer: Viewer, pod: PodRow) -> Plain:
         if condition.since
         else say("pod.headline_plain", name=pod.name, state=word)
     )
-    return Plain(f"{said}: {reason(viewer, condition.reason)}") if condition.reason else said
+    return Plain(f"{said} ({reason(viewer, condition.reason)})") if condition.reason else said
 
 
 def reason(viewer: Viewer, code: str) -> Plain:

@@ -22,7 +22,7 @@ def amount(viewer: Viewer, resource: str, value: float | None) -> str:
 
 def gauges(viewer: Viewer, resources: Sequence[ResourceState]) -> None:
     """Requests and use against what there is, and what may still be sold."""
-    with st.grid(3, min_column_width=200):
+    with st.grid("auto", min_column_width=160):
         for one in resources:
             _gauge(viewer, one)
 
@@ -62,6 +62,21 @@ def block(viewer: Viewer, seen: CapacityState) -> str:
     )
 
 
+def survival(viewer: Viewer, seen: CapacityState) -> str:
+    """Whether any node can be lost; if not, what the worst loss would take down, and why."""
+    say = viewer.say
+    if seen.survives_any_loss:
+        return say("capacity.survives")
+    worst = max(seen.losses, key=_down, default=None)
+    if worst is None or not _down(worst):
+        return say("capacity.cannot_survive")
+    return say("capacity.does_not_survive", node=worst.node, n=_down(worst), local=worst.local_volume, no_room=worst.no_room)
+
+
+def _down(one: NodeLoss) -> int:
+    return one.no_room + one.local_volume + one.no_controller
+
+
 def headroom(viewer: Viewer, rows: Sequence[PlanHeadroom]) -> None:
     say = viewer.say.text
     columns = [
@@ -83,8 +98,8 @@ def losses(viewer: Viewer, rows: Sequence[NodeLoss]) -> None:
         Column("moved", say("column.moved"), lambda r: r.moved, "integer"),
         Column("no_room", say("column.no_room"), lambda r: r.no_room, "integer"),
         Column("local", say("column.local_volume"), lambda r: r.local_volume, "integer", help=say("column.local_volume_help")),
-        Column("bare", say("column.no_controller"), lambda r: r.no_controller, "integer", help=say("column.no_controller_help")),
         Column("hurt", say("column.customers_hurt"), lambda r: r.organizations_hurt, "integer"),
+        Column("bare", say("column.no_controller"), lambda r: r.no_controller, "integer", help=say("column.no_controller_help")),
     ]
     tables.show(
         viewer,

@@ -33,7 +33,7 @@ _TYPES: Mapping[str, Any] = {
     "day": pl.Datetime("us", "UTC"),
     "flag": pl.Boolean,
 }
-_WIDTHS: Mapping[str, int] = {"moment": 142, "day": 100, "share": 132}
+_WIDTHS: Mapping[str, int] = {"moment": 142, "day": 100, "share": 116}
 """Widths of kinds whose heading or first row says too little about the others."""
 _CHIPS = {
     "green": ("healthy", "ready", "done", "active", "live", "up", "sent", "delivered"),

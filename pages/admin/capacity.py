@@ -31,7 +31,7 @@ with layout.card(say("capacity.outlook"), key="outlook", stretch=False):
         room_panels.gauges(viewer, seen.resources)
         if seen.nodes_apart:
             st.caption(say("capacity.apart", n=seen.nodes_apart))
-        st.markdown(say("capacity.survives" if seen.survives_any_loss else "capacity.does_not_survive"))
+        st.markdown(room_panels.survival(viewer, seen))
     resource = next((r for r in seen.resources if r.resource == chosen), None)
     if outlook is not None and resource is not None:
         forecast_chart.show(viewer, outlook, resource)

@@ -54,7 +54,7 @@ def live(viewer: Viewer) -> None:
                     alt=say.text("overview.day_alt"),
                     unit="share",
                     thresholds=charts.sale_lines(fmt, memory.target_low, memory.target_high, memory.one_node_loss),
-                    height=250,
+                    height=300,
                 )
                 layout.source(viewer, series.source, series.formula)
         with layout.card(say("overview.consumers"), note=say("overview.consumers_note"), key="consumers", stretch=False):

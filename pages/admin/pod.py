@@ -31,11 +31,11 @@ def live(viewer: Viewer) -> None:
             charts.lines(
                 fmt, series, curves.memory(say), key="memory_chart", alt=say.text("curve.memory"), unit="B", marks=series.marks
             )
-        left, right = st.columns(2)
+        first, second, third = st.columns(3)
         for place, name, curve, unit, marks in (
-            (left, "cpu", curves.cpu(say), "cores", series.marks),
-            (right, "throttled", curves.throttled(say), "share", ()),
-            (left, "network", curves.network(say), "B/s", ()),
+            (first, "cpu", curves.cpu(say), "cores", series.marks),
+            (second, "throttled", curves.throttled(say), "share", ()),
+            (third, "network", curves.network(say), "B/s", ()),
         ):
             with place, layout.card(say(f"curve.{name}"), key=name, stretch=False):
                 charts.lines(

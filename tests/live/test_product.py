@@ -149,7 +149,7 @@ def test_counts_equal_kubectl(portal: Portal, looks: Looks, bed: Bed) -> None:
     looks.comes(
         f"{one['requests']['pods']} of {one['allocatable']['pods']}",
         *(
-            f"{shown(one['requests'][kind])} of {shown(one['allocatable'][kind])} asked for"
+            f"{shown(one['requests'][kind])} of {shown(one['allocatable'][kind])} requested"
             for kind, shown in (("memory", TOLD.bytes), ("cpu", TOLD.cores))
         ),
     )

@@ -227,3 +227,11 @@ def test_a_page_is_thin_and_asks_first_who_is_there(path: Path) -> None:
     entry = navigation.BY_NAME[path.stem]
     right = "" if entry.permission is None else f"Permission.{entry.permission.name}"
     assert f"gate.require({right})" in source
+
+
+def test_capacity_says_how_many_pods_the_worst_loss_takes_down(small_demo: Container) -> None:
+    at = open_page(small_demo, ADMIN, "admin/capacity")
+    said = texts(at).replace("\\", "")
+    assert re.search(
+        r"Not every node can be lost\]: without node-\d, (\d+) pods would be down \((\d+) by their disks, (\d+) for want", said
+    )

@@ -1,7 +1,7 @@
 """Texts of the customer pages."""
 
 TEXTS: dict[str, str | tuple[str, str]] = {
-    "home.all_up": ("Hello {name}, your app is up.", "Hello {name}, all of your {n} apps are up."),
+    "home.all_up": ("Hello {name}, your app is up.", "Hello {name}, all {n} of your apps are up."),
     "home.some_need_attention": ("{n} of your apps needs attention.", "{n} of your apps need attention."),
     "home.silent": (
         "Hello {name}, your app cannot be seen at the moment.",
@@ -60,13 +60,13 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "app.more": ("{n} more", "{n} more"),
     "app.exact": "What the cluster said exactly",
     "app.answers": "Answers through its address",
-    "app.answers_note": "In the chosen time, as the cluster's ingress counts them.",
-    "app.answers_unknown": "The ingress of the cluster says nothing about this app.",
+    "app.answers_note": "In the chosen time, counted where requests enter the cluster.",
+    "app.answers_unknown": "Nothing is counted for this app where requests enter the cluster.",
     "app.requests": "Requests",
     "app.error_share": "Errors",
     "app.error_share_help": "Share of the answers with a status from 500.",
     "app.p95": "95 % answered within",
-    "app.p95_help": "19 of 20 requests took no longer. The ingress counts requests in steps; inside a step times are taken as "
+    "app.p95_help": "19 of 20 requests took no longer. Requests are counted in steps; inside a step times are taken as "
     "evenly spread.",
     "app.p95_beyond": "more than {span}",
     "app.p95_between": "between {low} and {high}",

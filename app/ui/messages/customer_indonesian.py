@@ -1,7 +1,7 @@
 """Teks halaman pelanggan."""
 
 TEXTS: dict[str, str | tuple[str, str]] = {
-    "home.all_up": ("Halo {name}, aplikasi Anda berjalan.", "Halo {name}, semua {n} aplikasi Anda berjalan."),
+    "home.all_up": ("Halo {name}, aplikasi Anda berjalan.", "Halo {name}, {n} aplikasi Anda semuanya berjalan."),
     "home.some_need_attention": ("{n} aplikasi Anda perlu perhatian.", "{n} aplikasi Anda perlu perhatian."),
     "home.silent": ("Halo {name}, aplikasi Anda sedang tidak terlihat.", "Halo {name}, aplikasi Anda sedang tidak terlihat."),
     "away.home": "Gudang data pengukuran tidak menjawab sejak {at}: keadaan terkini, mulai ulang lama mungkin tidak terhitung.",
@@ -57,13 +57,13 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "app.more": ("{n} lagi", "{n} lagi"),
     "app.exact": "Kata klaster persisnya",
     "app.answers": "Jawaban melalui alamatnya",
-    "app.answers_note": "Dalam waktu yang dipilih, menurut hitungan ingress klaster.",
-    "app.answers_unknown": "Ingress klaster tidak mencatat apa pun tentang aplikasi ini.",
+    "app.answers_note": "Dalam waktu yang dipilih, dihitung di pintu masuk klaster.",
+    "app.answers_unknown": "Di pintu masuk klaster tidak ada yang tercatat untuk aplikasi ini.",
     "app.requests": "Permintaan",
     "app.error_share": "Kesalahan",
     "app.error_share_help": "Bagian jawaban dengan status mulai dari 500.",
     "app.p95": "95 % dijawab dalam",
-    "app.p95_help": "19 dari 20 permintaan tidak lebih lama. Ingress menghitung permintaan per tingkat waktu; di dalam satu tingkat "
+    "app.p95_help": "19 dari 20 permintaan tidak lebih lama. Permintaan dihitung per tingkat waktu; di dalam satu tingkat "
     "waktunya dianggap tersebar rata.",
     "app.p95_beyond": "lebih dari {span}",
     "app.p95_between": "antara {low} dan {high}",

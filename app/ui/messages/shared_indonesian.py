@@ -41,7 +41,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "role.developer": "pengembang",
     "role.viewer": "pengamat",
     "unit.cores": ("{value} inti", "{value} inti"),
-    "unit.milliseconds": "{value} md",
+    "unit.milliseconds": "{value} mdtk",
     "unit.seconds": "{value} dtk",
     "unit.minutes": "{value} mnt",
     "unit.hours": "{value} jam",
