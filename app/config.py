@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from app.logs import redact, secret
 from models.domain.errors import Misconfigured
 from models.domain.mapping import LabelNames
+from provisioner.wanted import Ground
 
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -67,6 +68,20 @@ class Settings(BaseSettings):
     """Registrable domain under which customers' apps live; another one than the portal's."""
     apps_domain_shared: bool = False
     """Accept that apps and portal share a registrable domain."""
+    ingress_class: str = ""
+    """Class of the apps' Ingress objects; empty: the cluster's default."""
+    ingress_namespace: str = "kube-system"
+    """Where the ingress controller runs: only from there apps are reached."""
+    ingress_pods: str = "app.kubernetes.io/name=traefik"
+    """Label of the ingress controller's pods, as name=value."""
+    storage_class: str = ""
+    """Class of the apps' volumes; empty: the cluster's default."""
+    tls_secret: str = ""
+    """Name of a certificate's Secret for each app; empty: the ingress has a wildcard certificate of its own."""
+    forbidden_networks: str = ""
+    """Networks in CIDR, separated by commas, that no app may reach beside the private ones: the nodes' public addresses."""
+    platform_namespace: str = "moorage"
+    """Where the provisioner's service account is."""
     ingress_address: str = ""
     """host:port where the prober finds the ingress when names do not resolve; empty: DNS."""
     smtp_url: str = ""
@@ -112,7 +127,15 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
-    @field_validator("trusted_proxies")
+    @field_validator("ingress_pods")
+    @classmethod
+    def _is_label(cls, given: str) -> str:
+        name, sign, value = given.partition("=")
+        if not sign or not name or not value:
+            raise ValueError("must be a label such as app.kubernetes.io/name=traefik")
+        return given
+
+    @field_validator("trusted_proxies", "forbidden_networks")
     @classmethod
     def _networks(cls, given: str) -> str:
         """Not `*`: anybody could then say who they are and escape the limits of attempts."""
@@ -131,6 +154,21 @@ class Settings(BaseSettings):
     @property
     def labels(self) -> LabelNames:
         return LabelNames(self.organization_label, self.instance_label, self.template_label, self.plan_label)
+
+    @property
+    def ground(self) -> Ground:
+        """What apps are rendered for."""
+        name, _, value = self.ingress_pods.partition("=")
+        return Ground(
+            apps_domain=self.apps_domain,
+            forbidden_networks=tuple(part.strip() for part in self.forbidden_networks.split(",") if part.strip()),
+            ingress_namespace=self.ingress_namespace,
+            ingress_labels={name: value},
+            ingress_class=self.ingress_class or None,
+            tls_secret=self.tls_secret or None,
+            storage_class=self.storage_class or None,
+            platform_namespace=self.platform_namespace,
+        )
 
     @property
     def tick(self) -> timedelta:

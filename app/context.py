@@ -15,8 +15,10 @@ from collectors.sources.port import SourceHealth
 from models.domain.access import Actor, Permission
 from models.domain.cluster import Snapshot
 from models.domain.mapping import DEFAULT_LABELS, LabelNames
+from provisioner.wanted import Ground
 
 T = TypeVar("T")
+DEFAULT_GROUND = Ground("apps.localhost")
 
 
 class WarehouseView(Protocol):
@@ -56,6 +58,8 @@ class Context:
     """Answers that are kept; nothing in a unit that writes, which must see its own changes."""
     tick: timedelta = timedelta(seconds=30)
     """How often the cluster is measured (settings)."""
+    ground: Ground = DEFAULT_GROUND
+    """What apps are rendered for (settings)."""
 
     def require(self, permission: Permission, organization: str | None = None) -> None:
         self.actor.require(permission, organization)

@@ -5,7 +5,7 @@ Level-triggered: a pass knows nothing of the one before and may be killed anywhe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -55,6 +55,8 @@ class Blocked:
 
 
 Outcome = Done | Waiting | Blocked
+Agreed = tuple[str, str, str]
+"""(danger, kind, name) of an objection."""
 Drawn = Callable[[], Mapping[str, str]]
 """Gives values for the instance's secrets; asked only when it has none in the cluster yet."""
 
@@ -95,10 +97,21 @@ def plan(cluster: Cluster, wanted: Wanted) -> tuple[tuple[Change, ...], tuple[Ob
     return todo, objections(todo, instance_id=wanted.instance_id, objects=len(sight.objects))
 
 
-def advance(cluster: Cluster, wanted: Wanted, *, drawn: Drawn, now: datetime, attempts: int = 0) -> Outcome:
-    """Bring the instance as far as it comes in one pass. `attempts` failed before; it lengthens the pause after a refusal."""
+def advance(
+    cluster: Cluster,
+    wanted: Wanted,
+    *,
+    drawn: Drawn,
+    now: datetime,
+    attempts: int = 0,
+    agreed: Collection[Agreed] = (),
+) -> Outcome:
+    """Bring the instance as far as it comes in one pass. `attempts` failed before; it lengthens the pause after a refusal.
+
+    `agreed` are the objections to which a person has said yes; any other stops the pass before something is written.
+    """
     try:
-        return _advance(cluster, wanted, drawn, now)
+        return _advance(cluster, wanted, drawn, now, agreed)
     except Rejected as refused:
         # rights that were just given in a new namespace take a moment until every part of the API server knows them
         fresh = refused.rejection is Rejection.FORBIDDEN and attempts < PATIENT
@@ -118,13 +131,14 @@ def backoff(attempts: int) -> timedelta:
     return min(LONGEST_BACKOFF, POLL * doubled)
 
 
-def _advance(cluster: Cluster, wanted: Wanted, drawn: Drawn, now: datetime) -> Outcome:
+def _advance(cluster: Cluster, wanted: Wanted, drawn: Drawn, now: datetime, agreed: Collection[Agreed]) -> Outcome:
     sight = observe(cluster, wanted)
     if sight.namespace is not None and sight.namespace["metadata"].get("deletionTimestamp"):
         return Waiting(f"the namespace {wanted.namespace} is still being deleted", now + backoff(2), Phase.WALLS)
     steps = desired(wanted)
     todo = changes(steps, sight.objects, wanted.instance_id)
-    against = objections(todo, instance_id=wanted.instance_id, objects=len(sight.objects))
+    found_against = objections(todo, instance_id=wanted.instance_id, objects=len(sight.objects))
+    against = tuple(one for one in found_against if (one.danger.value, one.kind, one.name) not in agreed)
     if against:
         return Blocked(against[0].sentence, objections=against)
     applied: list[Change] = []

@@ -91,6 +91,12 @@ TEXTS: Mapping[str, Mapping[str, Text]] = {
             "",
             ("You did not do this? Choose a new password at {address}/reset at once, and tell us.",),
         ),
+        "app_ready": Text(
+            "{app} is ready",
+            "{app} is ready, {name}",
+            ("{template} answers at {url}. How to sign in there is shown on the app's page, to owners of the account.",),
+            "Open the app's page",
+        ),
         "staff_alert": Text("{title}", "{title}", ("{body}",), "Open the portal", ("Sent to staff by the platform at {at}.",)),
     },
     "id": {
@@ -158,6 +164,12 @@ TEXTS: Mapping[str, Mapping[str, Text]] = {
             ("Verifikasi dua langkah akun Anda {change} pada {at}.",),
             "",
             ("Bukan Anda? Segera pilih kata sandi baru di {address}/reset, dan beri tahu kami.",),
+        ),
+        "app_ready": Text(
+            "{app} sudah siap",
+            "{app} sudah siap, {name}",
+            ("{template} dapat dibuka di {url}. Cara masuk ditampilkan di halaman aplikasi, bagi pemilik akun.",),
+            "Buka halaman aplikasi",
         ),
         "staff_alert": Text("{title}", "{title}", ("{body}",), "Buka portal", ("Dikirim kepada staf oleh platform pada {at}.",)),
     },

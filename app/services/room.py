@@ -85,4 +85,4 @@ def plans(ctx: Context) -> list[Plan]:
 
 def size(plan: Plan) -> Resources:
     """What one more app of the plan asks for, as one pod."""
-    return Resources(plan.cpu_cores, plan.memory_bytes, 1)
+    return Resources(plan.cpu_cores if plan.cpu_request is None else plan.cpu_request, plan.memory_bytes, 1)

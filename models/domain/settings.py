@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.domain.errors import Invalid, NotFound
+from models.domain.orders import Approval
 
 Value = bool | int | float | str
 
@@ -80,6 +81,18 @@ REGISTRY: Mapping[str, OperatorSetting] = {
         OperatorSetting("trial_days", 14, "days", "How long a trial lasts, when nothing else is said.", 1, 365),
         OperatorSetting("trial_idle_days", 7, "days", "A trial that was not used for so long is shown as unused.", 1, 365),
         OperatorSetting("invitation_days", 7, "days", "How long the link in an invitation is good.", 1, 30),
+        OperatorSetting(
+            "order_approval",
+            "none",
+            "",
+            "Which orders wait until staff have said yes.",
+            choices=tuple(one.value for one in Approval),
+        ),
+        OperatorSetting("unpaid_hours", 72, "hours", "How long an order that is not paid keeps its room.", 1, 720),
+        OperatorSetting("undecided_hours", 72, "hours", "How long an order that waits for a person keeps its room.", 1, 720),
+        OperatorSetting(
+            "failures_off_sale", 3, "apps", "A template is taken off sale when so many new apps of it failed in a row.", 1, 50
+        ),
         AUDIT_YEARS,
     )
 }

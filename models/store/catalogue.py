@@ -19,6 +19,14 @@ class Template(SQLModel, table=True):
     id: str = Field(primary_key=True)
     name: str
     description: str = ""
+    edition: str = ""
+    """Digest of the document from which new apps are made; empty for a kind that Moorage cannot make."""
+    agreed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When somebody confirmed that its maker agrees to its being hosted for money, where the licence asks for that."""
+    agreed_by: str = ""
+    withdrawn_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    withdrawn_reason: str = ""
+    """Why it is off sale for the time being, although it is in the catalogue."""
     created_at: datetime = Field(sa_type=UtcDateTime)
     retired_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
@@ -33,12 +41,28 @@ class Plan(SQLModel, table=True):
     name: str
     version: int = 1
     cpu_cores: float
+    cpu_request: float | None = None
+    """The part of `cpu_cores` that is reserved on a node; None: all of it."""
     memory_bytes: int = Field(sa_type=BigInteger)
     storage_bytes: int = Field(sa_type=BigInteger)
     price_minor: int = Field(sa_type=BigInteger)
     currency: str
+    people: int | None = None
+    """Up to how many people it suits, as far as somebody said."""
+    trial_days: int | None = None
+    """A plan for a trial: it costs nothing and ends after so many days."""
     created_at: datetime = Field(sa_type=UtcDateTime)
     retired_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class PlanPrice(SQLModel, table=True):
+    """What a plan costs a month in a currency, in its minor units. As unchangeable as the plan."""
+
+    __tablename__ = "plan_price"
+
+    plan_id: str = Field(foreign_key="plan.id", primary_key=True)
+    currency: str = Field(primary_key=True)
+    price_minor: int = Field(sa_type=BigInteger)
 
 
 @event.listens_for(Plan, "before_update")
@@ -74,6 +98,12 @@ def plans(session: Session, *, template: str | None = None, retired: bool = Fals
     if not retired:
         query = query.where(col(Plan.retired_at).is_(None))
     return session.exec(query.order_by(Plan.template, col(Plan.price_minor), Plan.name, col(Plan.version).desc())).all()
+
+
+def prices(session: Session, plan: Plan) -> dict[str, int]:
+    """By currency; a plan always has the one of its own currency."""
+    rows = session.exec(select(PlanPrice).where(PlanPrice.plan_id == plan.id)).all()
+    return {plan.currency: plan.price_minor} | {row.currency: row.price_minor for row in rows}
 
 
 def newest_version(session: Session, template: str, name: str) -> int:

@@ -14,6 +14,7 @@ from models.store.organizations import escape_like
 from models.store.types import UtcDateTime, text_enum
 
 _LIVING = text("state <> 'gone'")
+_ANSWERING = text("state <> 'gone' AND host <> ''")
 
 
 class Instance(SQLModel, table=True):
@@ -28,6 +29,7 @@ class Instance(SQLModel, table=True):
             sqlite_where=_LIVING,
             postgresql_where=_LIVING,
         ),
+        Index("uq_instance_host_living", "host", unique=True, sqlite_where=_ANSWERING, postgresql_where=_ANSWERING),
         Index("ix_instance_cluster_namespace", "cluster", "namespace"),
     )
 
@@ -41,6 +43,8 @@ class Instance(SQLModel, table=True):
     namespace: str = ""
     address: str = ""
     """Where it answers, such as https://acme.n8n.example.com; empty while it has none."""
+    host: str = ""
+    """The name that the provisioner gives it, no other living instance's; empty for an app that Moorage did not make."""
     state: State = Field(default=State.ORDERED, sa_type=text_enum(State))
     trial_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     last_used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -89,6 +93,12 @@ def living_in(session: Session, cluster: str, namespace: str) -> Instance | None
     return session.exec(query.order_by(col(Instance.created_at), col(Instance.id))).first()
 
 
+def host_taken(session: Session, host: str) -> bool:
+    """Whether a living instance has that name."""
+    query = select(Instance.id).where(Instance.host == host, Instance.state != State.GONE)
+    return session.exec(query).first() is not None
+
+
 def everything(session: Session) -> Sequence[Instance]:
     return session.exec(select(Instance).order_by(col(Instance.created_at), col(Instance.id))).all()
 
@@ -116,4 +126,4 @@ def used(session: Session, instance_id: str, at: datetime) -> None:
 
 def blank_addresses(session: Session, organization_id: str) -> None:
     """Forget where the instances of an organization answered: its name stands in there."""
-    session.exec(update(Instance).where(col(Instance.organization_id) == organization_id).values(address=""))
+    session.exec(update(Instance).where(col(Instance.organization_id) == organization_id).values(address="", host=""))

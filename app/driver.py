@@ -1,0 +1,176 @@
+"""The provisioner's driver: passes over all change sets that are due, some at once, in the worker."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from app.container import Container
+from app.gateways.payments import Answer, Charge, DummyGateway, PaymentGateway
+from app.jobs.runner import new_worker
+from app.logs import logger
+from app.services import decisions, passes
+from app.services.passes import Proof, Work
+from models.domain.access import job_actor
+from models.domain.changesets import ChangeState, Purpose
+from models.domain.errors import Conflict, PlatformError
+from models.domain.orders import OrderState
+from models.store import orders, payments, specifications
+from provisioner import reconcile
+from provisioner.cluster import Cluster
+from provisioner.reconcile import Done
+from provisioner.secrets import draw
+
+if TYPE_CHECKING:
+    from collectors.sources.port import ProbeSource
+
+log = logger(__name__)
+ACTOR = job_actor("provisioner")
+PAUSE_SECONDS = 1.0
+ACROSS = 4
+"""So many instances are worked on at once."""
+PURPOSE = "credentials"
+"""For which drawn secrets are sealed."""
+
+
+class Driver:
+    """Works on what is due until it is stopped. Any number of processes may run one: claims and leases keep them apart."""
+
+    def __init__(
+        self,
+        container: Container,
+        cluster: Cluster,
+        *,
+        prober: ProbeSource | None = None,
+        gateway: PaymentGateway | None = None,
+        across: int = ACROSS,
+    ) -> None:
+        self._container = container
+        self._cluster = cluster
+        self._prober = prober
+        self._gateway = gateway or DummyGateway()
+        self._across = across
+        self._holder = new_worker()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="provisioner", daemon=True)
+        self._thread.start()
+
+    def stop(self, seconds: float) -> None:
+        """Ask it to end and wait so long; a pass that is cut off is taken up by the next process."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    def _run(self) -> None:
+        with ThreadPoolExecutor(self._across, thread_name_prefix="pass") as pool:
+            while not self._stop.wait(PAUSE_SECONDS):
+                self.once(lambda work: list(pool.map(self.one, work)))
+
+    def once(self, each: Callable[[tuple[str, ...]], object] | None = None) -> int:
+        """Settle payments and give every change set that is due one pass; how many there were."""
+        try:
+            self.settle()
+            with self._container.reading(ACTOR, "job") as ctx:
+                found = passes.due(ctx, limit=self._across * 8)
+        except PlatformError as error:
+            log.warning("provisioner cannot look for work", error=error)
+            return 0
+        (each or (lambda work: [self.one(one) for one in work]))(found)
+        return len(found)
+
+    def one(self, change_set_id: str) -> ChangeState | None:
+        """One pass; what goes wrong is written down and never escapes."""
+        if self._stop.is_set():
+            return None
+        try:
+            with self._container.transaction(ACTOR, "job") as ctx:
+                work = passes.take(ctx, change_set_id=change_set_id, holder=self._holder)
+            if work is None:
+                return None
+            outcome = self._carry_out(work)
+            proof = self._proof(work) if isinstance(outcome, Done) and work.address else None
+            with self._container.transaction(ACTOR, "job") as ctx:
+                return passes.record(ctx, work, outcome, proof)
+        except PlatformError as error:
+            log.warning("pass failed", change_set=change_set_id, error=error, code=error.code)
+        except Exception:  # a bug met by one instance must not end the work on all others; its lease ends and it is tried again
+            log.exception("pass failed unexpectedly", change_set=change_set_id)
+        return None
+
+    def _carry_out(self, work: Work) -> reconcile.Outcome:
+        now = self._container.clock.now()
+        if work.purpose is Purpose.REMOVE:
+            return reconcile.remove(self._cluster, work.wanted, now=now)
+        return reconcile.advance(
+            self._cluster,
+            work.wanted,
+            drawn=lambda: self._drawn(work),
+            now=now,
+            attempts=work.attempts,
+            agreed=work.agreed,
+        )
+
+    def _drawn(self, work: Work) -> dict[str, str]:
+        """Values for the instance's secrets, sealed in the store before the cluster gets them: a killed process draws no others."""
+        return kept_secrets(self._container, work)
+
+    def _proof(self, work: Work) -> Proof:
+        from collectors.sources.port import ProbeTarget
+
+        if self._prober is None:
+            return Proof(False, "nobody asks addresses here", final=True)
+        target = ProbeTarget(work.address, work.wanted.namespace)
+        row = self._prober.probe([target], self._container.clock.now()).to_dicts()[0]
+        if row["outcome"] == "up":
+            return Proof(True)
+        # what only this machine can be blamed for says nothing about the app
+        return Proof(False, row["reason"] or "no answer", final=row["outcome"] == "unknown")
+
+    def settle(self) -> int:
+        """Ask the gateway about all open payments of orders; how many came in."""
+        with self._container.reading(ACTOR, "job") as ctx:
+            waiting = [
+                (order.id, payment)
+                for order in orders.search(ctx.session, states=[OrderState.PAYMENT])
+                if (payment := payments.by_key(ctx.session, f"order:{order.id}")) is not None
+                and payment.state is payments.PaymentState.PENDING
+            ]
+        came = 0
+        for order_id, payment in waiting:
+            receipt = self._gateway.ask(Charge(payment.key, payment.amount_minor, payment.currency))
+            if receipt.answer is not Answer.PAID:
+                continue
+            try:
+                with self._container.transaction(ACTOR, "job") as ctx:
+                    row = orders.by_id(ctx.session, order_id)
+                    if row is not None and row.state is OrderState.PAYMENT:
+                        decisions.settle(ctx, row, reference=receipt.reference)
+                        came += 1
+            except Conflict:
+                continue  # another process was faster
+        return came
+
+
+def kept_secrets(container: Container, work: Work) -> dict[str, str]:
+    """What was drawn for the instance, now or before."""
+    purpose = f"{PURPOSE}:{work.wanted.instance_id}"
+    with container.transaction(ACTOR, "job") as ctx:
+        row = specifications.credentials(ctx.session, work.wanted.instance_id)
+        if row is None:
+            values = draw(work.wanted.template)
+            ctx.session.add(
+                specifications.Credentials(
+                    instance_id=work.wanted.instance_id,
+                    sealed=container.seal.seal(json.dumps(values), purpose),
+                    created_at=ctx.now,
+                )
+            )
+            return values
+        found: dict[str, str] = json.loads(container.seal.unseal(row.sealed, purpose))
+        return found

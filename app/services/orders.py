@@ -1,0 +1,455 @@
+"""Orders: from what a customer wants to a sold place in the cluster, a subscription and a change set, in one transaction."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+
+from app.context import Context
+from app.services import audit, changesets, editions, offers, selling, settings, specifications
+from app.services.offers import Offer, PlanOffer
+from app.services.organizations import NOTHING_HERE, existing
+from app.services.paging import Page, limited, paged, pair
+from app.services.selling import NoRoom
+from models.domain import orders as rules
+from models.domain.access import ActorKind, Permission
+from models.domain.changesets import Purpose
+from models.domain.errors import Conflict, Invalid, NotFound
+from models.domain.instances import State, check_name
+from models.domain.orders import Approval, OrderState, Patience
+from models.domain.organizations import Standing
+from models.domain.subscriptions import SubscriptionState
+from models.store import catalogue, instances, members, payments, reservations, subscriptions
+from models.store import orders as store
+from models.store.instances import Instance
+from models.store.organizations import Organization
+from provisioner import footprint
+from provisioner.desired import desired
+from provisioner.wanted import Wanted, check_parameters
+
+MOST_OF_A_KIND = 99
+EURO = frozenset(
+    {
+        "AT", "BE", "BG", "CY", "DE", "EE", "ES", "FI", "FR", "GR", "HR", "IE", "IT", "LT", "LU", "LV", "MT", "NL", "PT", "SI", "SK",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """One order. Money in minor units of `currency` a month; `until` is when it lapses, while it is open."""
+
+    id: str
+    organization_id: str
+    instance_id: str
+    subscription_id: str
+    template: str
+    plan_id: str
+    plan: str
+    name: str
+    address: str
+    trial: bool
+    price_minor: int
+    currency: str
+    state: OrderState
+    until: datetime | None
+    placed_by: str
+    placed_at: datetime
+    decided_by: str
+    decided_at: datetime | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What an order would be, nothing of it reserved. `no_room`: why it would be refused now; empty when it fits.
+
+    `trial_used`: the organization had its trial of the template already.
+    """
+
+    template: str
+    plan: PlanOffer
+    name: str
+    host: str
+    currency: str
+    price_minor: int
+    trial_until: datetime | None
+    trial_used: bool
+    no_room: str
+    smaller: str
+    """A plan that would fit, when this one does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    organization: Organization
+    offer: Offer
+    plan: PlanOffer
+    edition: str
+    currency: str
+    instance: Instance
+    wanted: Wanted
+
+
+def currency_of(ctx: Context, organization: Organization) -> str:
+    """That of what the organization has already; else by its country."""
+    had = subscriptions.of_organization(ctx.session, organization.id)
+    if had:
+        return had[0].currency
+    if organization.country in ("ID", ""):
+        return offers.LIST_CURRENCY
+    return "EUR" if organization.country in EURO else "USD"
+
+
+def quote(
+    ctx: Context,
+    *,
+    organization_id: str,
+    template: str,
+    plan: str,
+    name: str = "",
+    label: str = "",
+    parameters: Mapping[str, Any] | None = None,
+) -> Quote:
+    """What `place` would do with the same words, and whether there is room; raises as it does, but not for a lack of room."""
+    draft = _draft(ctx, organization_id, template, plan, name, label, parameters or {})
+    answer = selling.admission(ctx, footprint.pods(desired(draft.wanted)))
+    trial_days = draft.plan.trial_days
+    return Quote(
+        template=template,
+        plan=draft.plan,
+        name=draft.instance.name,
+        host=draft.instance.host,
+        currency=draft.currency,
+        price_minor=draft.plan.prices[draft.currency],
+        trial_until=ctx.now + timedelta(days=trial_days) if trial_days else None,
+        trial_used=store.trial_of(ctx.session, draft.organization.id, template) is not None,
+        no_room="" if answer.fits else selling.sentence(answer, draft.plan.name),
+        smaller="" if answer.fits else _smaller(ctx, draft),
+    )
+
+
+def place(
+    ctx: Context,
+    *,
+    organization_id: str,
+    template: str,
+    plan: str,
+    name: str = "",
+    label: str = "",
+    parameters: Mapping[str, Any] | None = None,
+) -> OrderView:
+    """Order an app: its room is held, and instance, subscription, order and change set are written, or nothing is.
+
+    `plan` is the plan's name; an empty `name` or `label` becomes the template's and the organization's, numbered where they are
+    taken. What costs needs the right to pay; asked for with a token it first waits for a person. NoRoom when the cluster cannot
+    carry it, Conflict when name, address or trial are used.
+    """
+    ctx.require(Permission.OPERATE_OWN_INSTANCES, organization_id)
+    reservations.lock(ctx.session, _cluster(ctx))  # before anything is read that the sale depends on
+    draft = _draft(ctx, organization_id, template, plan, name, label, parameters or {})
+    price = draft.plan.prices[draft.currency]
+    trial = draft.plan.trial_days is not None
+    if price:
+        ctx.require(Permission.MANAGE_OWN_BILLING, organization_id)
+    if trial and store.trial_of(ctx.session, draft.organization.id, template) is not None:
+        raise Conflict(f"{draft.organization.name} had its free trial of {draft.offer.name} already. Choose a plan that is paid.")
+    steps = desired(draft.wanted)
+    pods = footprint.pods(steps)
+    answer = selling.admission(ctx, pods)
+    if not answer.fits:
+        smaller = _smaller(ctx, draft)
+        hint = f" The plan {smaller} would fit." if smaller else " We are told of it; try again later."
+        raise NoRoom(selling.sentence(answer, draft.plan.name) + hint, smaller=smaller)
+    state = rules.first_state(
+        price_minor=price,
+        by_token=ctx.actor.kind is ActorKind.TOKEN,
+        approval=Approval(settings.get(ctx, "order_approval")),
+    )
+    try:
+        with ctx.session.begin_nested():
+            row = _write(ctx, draft, state, price, trial)
+            reservations.hold(
+                ctx.session,
+                cluster=draft.instance.cluster,
+                instance_id=draft.instance.id,
+                pods=pods,
+                storage_bytes=footprint.storage(steps),
+                now=ctx.now,
+            )
+    except IntegrityError as error:
+        raise Conflict("Somebody took that name, that address or that trial just now. Look again.") from error
+    audit.record(
+        ctx,
+        action="orders.place",
+        subject=row.id,
+        organization=row.organization_id,
+        after={
+            "template": template,
+            "plan": draft.plan.name,
+            "name": draft.instance.name,
+            "address": draft.instance.address,
+            "price_minor": price,
+            "currency": draft.currency,
+            "state": state,
+        },
+    )
+    return view(ctx, row)
+
+
+def list_(
+    ctx: Context,
+    *,
+    organization_id: str | None = None,
+    states: Collection[OrderState] | None = None,
+    limit: int = 100,
+    after: str | None = None,
+) -> Page[OrderView]:
+    """Those that the actor may see, the newest first."""
+    within: list[str] | None = [organization_id] if organization_id is not None else None
+    if organization_id is not None:
+        ctx.require(Permission.SEE_OWN_INSTANCES, organization_id)
+    elif not ctx.actor.may(Permission.SEE_OWN_INSTANCES):
+        within = [org for org, held in ctx.actor.within.items() if Permission.SEE_OWN_INSTANCES in held]
+    cursor = pair(after)
+    rows = store.search(
+        ctx.session, within=within, states=states, after=_position(cursor) if cursor else None, limit=limited(limit) + 1
+    )
+    return paged(rows, limit, lambda row: view(ctx, row), lambda row: (row.placed_at.isoformat(), row.id))
+
+
+def get(ctx: Context, *, order_id: str) -> OrderView:
+    """One of them; NotFound when it does not exist or is somebody else's."""
+    return view(ctx, seen(ctx, order_id))
+
+
+def seen(ctx: Context, order_id: str) -> store.Order:
+    """The row, when the actor may see it. For other services."""
+    row = store.by_id(ctx.session, order_id)
+    if row is None:
+        raise NotFound(NOTHING_HERE)
+    ctx.require(Permission.SEE_OWN_INSTANCES, row.organization_id)
+    return row
+
+
+def view(ctx: Context, row: store.Order) -> OrderView:
+    """The row as it is shown. For other services, which check rights."""
+    instance, plan = instances.by_id(ctx.session, row.instance_id), catalogue.plan_by_id(ctx.session, row.plan_id)
+    return OrderView(
+        id=row.id,
+        organization_id=row.organization_id,
+        instance_id=row.instance_id,
+        subscription_id=row.subscription_id,
+        template=row.template,
+        plan_id=row.plan_id,
+        plan=plan.name if plan else "",
+        name=instance.name if instance else "",
+        address=instance.address if instance else "",
+        trial=row.trial,
+        price_minor=row.price_minor,
+        currency=row.currency,
+        state=row.state,
+        until=row.until,
+        placed_by=row.placed_by_name,
+        placed_at=row.placed_at,
+        decided_by=row.decided_by_name,
+        decided_at=row.decided_at,
+        reason=row.reason,
+    )
+
+
+def until(ctx: Context, state: OrderState) -> datetime | None:
+    """When an order in that state lapses; None when it is decided."""
+    if state not in rules.OPEN:
+        return None
+    patience = Patience(
+        timedelta(hours=int(settings.get(ctx, "unpaid_hours"))), timedelta(hours=int(settings.get(ctx, "undecided_hours")))
+    )
+    return ctx.now + patience.of(state)
+
+
+def _draft(
+    ctx: Context, organization_id: str, template: str, plan: str, name: str, label: str, parameters: Mapping[str, Any]
+) -> _Draft:
+    ctx.require(Permission.SEE_OWN_INSTANCES, organization_id)
+    organization = existing(ctx, organization_id)
+    if organization.standing is not Standing.ACTIVE:
+        raise Conflict(f"{organization.name} is {organization.standing.value.replace('_', ' ')}, so it cannot order.")
+    offer = offers.get(ctx, template=template)
+    chosen = next((one for one in offer.plans if one.name == plan), None)
+    if chosen is None:
+        known = ", ".join(one.name for one in offer.plans)
+        raise Invalid(f"{offer.name} has no plan “{plan}”. Choose one of {known}.", field="plan")
+    row = catalogue.template_by_id(ctx.session, template)
+    edition = row.edition if row else ""
+    written = editions.read(ctx.session, edition)
+    understood = check_parameters(written, parameters)
+    instance = _instance(ctx, organization, template, chosen, name, label)
+    wanted = Wanted(
+        instance_id=instance.id,
+        organization_id=organization.id,
+        organization=organization.name,
+        email=_email(ctx, organization.id),
+        namespace=instance.namespace,
+        host=instance.host,
+        template=written,
+        plan=specifications.written(_plan(ctx, chosen.id)),
+        parameters=understood,
+        ground=ctx.ground,
+    )
+    return _Draft(organization, offer, chosen, edition, currency_of(ctx, organization), instance, wanted)
+
+
+def _instance(ctx: Context, organization: Organization, template: str, plan: PlanOffer, name: str, label: str) -> Instance:
+    chosen = check_name(name) if name.strip() else _free_name(ctx, organization.id, template)
+    if instances.living_by_name(ctx.session, organization.id, chosen) is not None:
+        raise Conflict(f"{organization.name} has an app “{chosen}” already. Choose another name.")
+    host = _host(ctx, template, rules.check_label(label)) if label.strip() else _free_host(ctx, organization, template)
+    row = Instance(
+        organization_id=organization.id,
+        name=chosen,
+        template=template,
+        plan_id=plan.id,
+        cluster=_cluster(ctx),
+        host=host,
+        address=f"https://{host}",
+        state=State.ORDERED,
+        created_at=ctx.now,
+    )
+    short = re.sub(r"[^a-z0-9-]", "", organization.slug)[:24].strip("-")
+    row.namespace = f"c-{short or 'app'}-{chosen[:20].strip('-')}-{row.id[-6:]}"
+    return row
+
+
+def _free_name(ctx: Context, organization_id: str, template: str) -> str:
+    for number in range(1, MOST_OF_A_KIND + 1):
+        name = rules.numbered(template, number)
+        if instances.living_by_name(ctx.session, organization_id, name) is None:
+            return name
+    raise Conflict(f"There are {MOST_OF_A_KIND} apps of that kind already. Give this one a name.")
+
+
+def _host(ctx: Context, template: str, label: str) -> str:
+    host = f"{label}.{template}.{ctx.ground.apps_domain}"
+    if instances.host_taken(ctx.session, host):
+        raise Conflict(f"The address {host} is taken. Choose another beginning.")
+    return host
+
+
+def _free_host(ctx: Context, organization: Organization, template: str) -> str:
+    word = organization.slug if organization.slug not in rules.RESERVED else f"{organization.slug}-{template}"
+    for number in range(1, MOST_OF_A_KIND + 1):
+        host = f"{rules.numbered(rules.check_label(word), number)}.{template}.{ctx.ground.apps_domain}"
+        if not instances.host_taken(ctx.session, host):
+            return host
+    raise Conflict("All addresses of that kind are taken. Choose the beginning of the address yourself.")
+
+
+def _email(ctx: Context, organization_id: str) -> str:
+    """Whoever orders signs in to the app first; when staff order, it is an owner."""
+    people = members.of_organization(ctx.session, organization_id)
+    mine = next((user for user, _ in people if user.id == ctx.actor.id), None)
+    owner = next((user for user, member in people if member.role.value == "owner"), None)
+    found = mine or owner
+    if found is None:
+        raise Conflict("The organization has no member who could sign in to the app. Invite an owner first.")
+    return found.email
+
+
+def _write(ctx: Context, draft: _Draft, state: OrderState, price: int, trial: bool) -> store.Order:
+    instance, days = draft.instance, draft.plan.trial_days
+    instance.trial_until = ctx.now + timedelta(days=days) if days else None
+    ctx.session.add(instance)
+    subscription = subscriptions.Subscription(
+        organization_id=instance.organization_id,
+        state=SubscriptionState.PENDING,
+        currency=draft.currency,
+        trial_until=instance.trial_until,
+        created_at=ctx.now,
+    )
+    ctx.session.add(subscription)
+    ctx.session.flush()
+    ctx.session.add(
+        subscriptions.SubscriptionItem(
+            subscription_id=subscription.id, instance_id=instance.id, plan_id=draft.plan.id, price_minor=price, since=ctx.now
+        )
+    )
+    specifications.add(
+        ctx,
+        instance,
+        edition=draft.edition,
+        plan_id=draft.plan.id,
+        parameters=draft.wanted.parameters,
+        email=draft.wanted.email,
+        reason="ordered",
+    )
+    changesets.begin(ctx, instance, purpose=Purpose.CREATE, held=True)
+    row = store.Order(
+        organization_id=instance.organization_id,
+        instance_id=instance.id,
+        subscription_id=subscription.id,
+        template=instance.template,
+        plan_id=draft.plan.id,
+        trial=trial,
+        price_minor=price,
+        currency=draft.currency,
+        state=state,
+        until=until(ctx, state),
+        placed_by=ctx.actor.id,
+        placed_by_name=ctx.actor.name,
+        placed_at=ctx.now,
+    )
+    ctx.session.add(row)
+    ctx.session.flush()
+    if state is OrderState.PAYMENT:
+        ask_for_money(ctx, row)
+    return row
+
+
+def ask_for_money(ctx: Context, row: store.Order) -> None:
+    """Note that the gateway is to be asked. For other services; asking happens outside of every transaction."""
+    ctx.session.add(
+        payments.Payment(
+            organization_id=row.organization_id,
+            subscription_id=row.subscription_id,
+            gateway="dummy",
+            key=f"order:{row.id}",
+            amount_minor=row.price_minor,
+            currency=row.currency,
+            created_at=ctx.now,
+        )
+    )
+    ctx.session.flush()
+
+
+def _smaller(ctx: Context, draft: _Draft) -> str:
+    """The largest plan below the chosen one that would fit."""
+    below = [one for one in draft.offer.plans if one.memory_bytes < draft.plan.memory_bytes and one.trial_days is None]
+    for one in sorted(below, key=lambda plan: -plan.memory_bytes):
+        other = replace(draft.wanted, plan=specifications.written(_plan(ctx, one.id)))
+        if selling.admission(ctx, footprint.pods(desired(other))).fits:
+            return one.name
+    return ""
+
+
+def _plan(ctx: Context, plan_id: str) -> catalogue.Plan:
+    row = catalogue.plan_by_id(ctx.session, plan_id)
+    if row is None:
+        raise NotFound(NOTHING_HERE)
+    return row
+
+
+def _cluster(ctx: Context) -> str:
+    return ctx.cluster.snapshot().cluster
+
+
+def _position(cursor: tuple[str, str]) -> tuple[datetime, str]:
+    try:
+        return datetime.fromisoformat(cursor[0]), cursor[1]
+    except ValueError:
+        raise Invalid("This cursor is none that a list has given out. Begin again without it.", field="after") from None

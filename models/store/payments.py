@@ -1,0 +1,55 @@
+"""Payments: money that was asked for through a gateway, and whether it came."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import BigInteger, update
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from models.domain.ids import new_id
+from models.store.types import UtcDateTime, text_enum
+
+
+class PaymentState(StrEnum):
+    PENDING = "pending"
+    PAID = "paid"
+    FAILED = "failed"
+
+
+class Payment(SQLModel, table=True):
+    """One amount at one gateway. `key` is the idempotency key under which the gateway knows it, so that asking twice charges once."""
+
+    id: str = Field(default_factory=lambda: new_id("pay"), primary_key=True)
+    organization_id: str = Field(foreign_key="organization.id", index=True)
+    subscription_id: str = Field(foreign_key="subscription.id", index=True)
+    gateway: str
+    key: str = Field(unique=True)
+    reference: str = ""
+    amount_minor: int = Field(sa_type=BigInteger)
+    currency: str
+    state: PaymentState = Field(default=PaymentState.PENDING, sa_type=text_enum(PaymentState))
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    settled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+def by_key(session: Session, key: str) -> Payment | None:
+    return session.exec(select(Payment).where(Payment.key == key)).first()
+
+
+def of_organization(session: Session, organization_id: str) -> Sequence[Payment]:
+    query = select(Payment).where(Payment.organization_id == organization_id)
+    return session.exec(query.order_by(col(Payment.created_at), col(Payment.id))).all()
+
+
+def settle(session: Session, payment_id: str, state: PaymentState, *, reference: str, at: datetime) -> bool:
+    """Say how a pending one ended; False when that was said before."""
+    moved = session.exec(
+        update(Payment)
+        .where(col(Payment.id) == payment_id, col(Payment.state) == PaymentState.PENDING)
+        .values(state=state, reference=reference, settled_at=at)
+        .execution_options(synchronize_session="fetch")
+    )
+    return moved.rowcount == 1

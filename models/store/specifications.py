@@ -1,0 +1,78 @@
+"""Specifications: how an instance should be, in generations; nothing that was ever wanted is overwritten."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Text, update
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from models.store.types import UtcDateTime
+
+
+class Specification(SQLModel, table=True):
+    """One generation of the wish for one instance. `edition`: digest of the template's document from which it is rendered."""
+
+    instance_id: str = Field(foreign_key="instance.id", primary_key=True)
+    generation: int = Field(primary_key=True)
+    edition: str = Field(foreign_key="edition.digest")
+    plan_id: str = Field(foreign_key="plan.id")
+    parameters: str = Field(default="{}", sa_type=Text)
+    """What the customer said, as JSON."""
+    email: str
+    """For the first sign-in and the app's own mails."""
+    running: bool = True
+    reason: str = ""
+    """Why it was wanted, in few words."""
+    by_name: str
+    created_at: datetime = Field(sa_type=UtcDateTime)
+
+    @property
+    def given(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = json.loads(self.parameters)
+        return found
+
+
+class Credentials(SQLModel, table=True):
+    """The drawn values of an instance's secrets, sealed: what a restore needs, and what `reveal` shows."""
+
+    instance_id: str = Field(foreign_key="instance.id", primary_key=True)
+    sealed: str = Field(sa_type=Text)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+def newest(session: Session, instance_id: str) -> Specification | None:
+    """The generation that is wanted now; None for an app that Moorage did not make."""
+    query = select(Specification).where(Specification.instance_id == instance_id)
+    return session.exec(query.order_by(col(Specification.generation).desc())).first()
+
+
+def generation(session: Session, instance_id: str, number: int) -> Specification | None:
+    return session.get(Specification, (instance_id, number))
+
+
+def history(session: Session, instance_id: str) -> Sequence[Specification]:
+    """All generations, the newest first."""
+    query = select(Specification).where(Specification.instance_id == instance_id)
+    return session.exec(query.order_by(col(Specification.generation).desc())).all()
+
+
+def credentials(session: Session, instance_id: str) -> Credentials | None:
+    return session.get(Credentials, instance_id)
+
+
+def blank(session: Session, instance_ids: Sequence[str]) -> None:
+    """Forget what people wrote for these instances: addresses of mail, variables, secrets."""
+    session.exec(
+        update(Specification)
+        .where(col(Specification.instance_id).in_(instance_ids))
+        .values(email="", parameters="{}", by_name="")
+        .execution_options(synchronize_session="fetch")
+    )
+    for instance_id in instance_ids:
+        row = credentials(session, instance_id)
+        if row is not None:
+            session.delete(row)

@@ -1,0 +1,81 @@
+"""Subscriptions and what they charge for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import BigInteger, update
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from models.domain.ids import new_id
+from models.domain.subscriptions import SubscriptionState
+from models.store.types import UtcDateTime, text_enum
+
+
+class ItemKind(StrEnum):
+    PLAN = "plan"
+    ADD_ON = "add_on"
+
+
+class Subscription(SQLModel, table=True):
+    """The money side of something that an organization has; its currency never changes."""
+
+    id: str = Field(default_factory=lambda: new_id("sub"), primary_key=True)
+    organization_id: str = Field(foreign_key="organization.id", index=True)
+    state: SubscriptionState = Field(default=SubscriptionState.PENDING, sa_type=text_enum(SubscriptionState))
+    currency: str
+    trial_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class SubscriptionItem(SQLModel, table=True):
+    """One thing that is charged monthly from `since` on, until `until`. `price_minor` counts minor units of the currency."""
+
+    __tablename__ = "subscription_item"
+
+    id: str = Field(default_factory=lambda: new_id("itm"), primary_key=True)
+    subscription_id: str = Field(foreign_key="subscription.id", index=True)
+    kind: ItemKind = Field(default=ItemKind.PLAN, sa_type=text_enum(ItemKind))
+    instance_id: str | None = Field(default=None, foreign_key="instance.id", index=True)
+    plan_id: str | None = Field(default=None, foreign_key="plan.id")
+    price_minor: int = Field(sa_type=BigInteger)
+    since: datetime = Field(sa_type=UtcDateTime)
+    until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+def by_id(session: Session, subscription_id: str) -> Subscription | None:
+    return session.get(Subscription, subscription_id)
+
+
+def of_instance(session: Session, instance_id: str) -> Subscription | None:
+    """The subscription whose item points to the instance, the newest if there were several."""
+    query = (
+        select(Subscription)
+        .join(SubscriptionItem, col(SubscriptionItem.subscription_id) == col(Subscription.id))
+        .where(SubscriptionItem.instance_id == instance_id)
+    )
+    return session.exec(query.order_by(col(Subscription.created_at).desc(), col(Subscription.id))).first()
+
+
+def of_organization(session: Session, organization_id: str) -> Sequence[Subscription]:
+    query = select(Subscription).where(Subscription.organization_id == organization_id)
+    return session.exec(query.order_by(col(Subscription.created_at), col(Subscription.id))).all()
+
+
+def items(session: Session, subscription_id: str) -> Sequence[SubscriptionItem]:
+    query = select(SubscriptionItem).where(SubscriptionItem.subscription_id == subscription_id)
+    return session.exec(query.order_by(col(SubscriptionItem.since), col(SubscriptionItem.id))).all()
+
+
+def move(session: Session, subscription_id: str, current: SubscriptionState, target: SubscriptionState) -> bool:
+    """Set the state if it still is `current`; the table of moves is the caller's business."""
+    moved = session.exec(
+        update(Subscription)
+        .where(col(Subscription.id) == subscription_id, col(Subscription.state) == current)
+        .values(state=target)
+        .execution_options(synchronize_session="fetch")
+    )
+    return moved.rowcount == 1
