@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 from app.context import Context
@@ -125,4 +125,4 @@ def _template(row: store.Template) -> TemplateView:
 
 
 def _plan(row: store.Plan) -> PlanView:
-    return PlanView(**row.model_dump())
+    return PlanView(**row.model_dump(include={field.name for field in fields(PlanView)}))

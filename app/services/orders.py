@@ -2,42 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
 from app.context import Context
-from app.services import audit, changesets, editions, offers, selling, settings, specifications
-from app.services.offers import Offer, PlanOffer
-from app.services.organizations import NOTHING_HERE, existing
+from app.services import audit, changesets, checkout, selling, settings, specifications
+from app.services.checkout import Draft
+from app.services.offers import PlanOffer
+from app.services.organizations import NOTHING_HERE
 from app.services.paging import Page, limited, paged, pair
 from app.services.selling import NoRoom
 from models.domain import orders as rules
 from models.domain.access import ActorKind, Permission
 from models.domain.changesets import Purpose
 from models.domain.errors import Conflict, Invalid, NotFound
-from models.domain.instances import State, check_name
 from models.domain.orders import Approval, OrderState, Patience
-from models.domain.organizations import Standing
 from models.domain.subscriptions import SubscriptionState
-from models.store import catalogue, instances, members, payments, reservations, subscriptions
+from models.store import catalogue, instances, payments, reservations, subscriptions
 from models.store import orders as store
-from models.store.instances import Instance
-from models.store.organizations import Organization
 from provisioner import footprint
 from provisioner.desired import desired
-from provisioner.wanted import Wanted, check_parameters
-
-MOST_OF_A_KIND = 99
-EURO = frozenset(
-    {
-        "AT", "BE", "BG", "CY", "DE", "EE", "ES", "FI", "FR", "GR", "HR", "IE", "IT", "LT", "LU", "LV", "MT", "NL", "PT", "SI", "SK",
-    }
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,27 +73,6 @@ class Quote:
     """A plan that would fit, when this one does not."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    organization: Organization
-    offer: Offer
-    plan: PlanOffer
-    edition: str
-    currency: str
-    instance: Instance
-    wanted: Wanted
-
-
-def currency_of(ctx: Context, organization: Organization) -> str:
-    """That of what the organization has already; else by its country."""
-    had = subscriptions.of_organization(ctx.session, organization.id)
-    if had:
-        return had[0].currency
-    if organization.country in ("ID", ""):
-        return offers.LIST_CURRENCY
-    return "EUR" if organization.country in EURO else "USD"
-
-
 def quote(
     ctx: Context,
     *,
@@ -117,7 +84,7 @@ def quote(
     parameters: Mapping[str, Any] | None = None,
 ) -> Quote:
     """What `place` would do with the same words, and whether there is room; raises as it does, but not for a lack of room."""
-    draft = _draft(ctx, organization_id, template, plan, name, label, parameters or {})
+    draft = checkout.draft(ctx, organization_id, template, plan, name, label, parameters or {})
     answer = selling.admission(ctx, footprint.pods(desired(draft.wanted)))
     trial_days = draft.plan.trial_days
     return Quote(
@@ -130,7 +97,7 @@ def quote(
         trial_until=ctx.now + timedelta(days=trial_days) if trial_days else None,
         trial_used=store.trial_of(ctx.session, draft.organization.id, template) is not None,
         no_room="" if answer.fits else selling.sentence(answer, draft.plan.name),
-        smaller="" if answer.fits else _smaller(ctx, draft),
+        smaller="" if answer.fits else checkout.smaller(ctx, draft),
     )
 
 
@@ -151,8 +118,8 @@ def place(
     carry it, Conflict when name, address or trial are used.
     """
     ctx.require(Permission.OPERATE_OWN_INSTANCES, organization_id)
-    reservations.lock(ctx.session, _cluster(ctx))  # before anything is read that the sale depends on
-    draft = _draft(ctx, organization_id, template, plan, name, label, parameters or {})
+    reservations.lock(ctx.session, checkout.cluster_name(ctx))  # before anything is read that the sale depends on
+    draft = checkout.draft(ctx, organization_id, template, plan, name, label, parameters or {})
     price = draft.plan.prices[draft.currency]
     trial = draft.plan.trial_days is not None
     if price:
@@ -163,7 +130,7 @@ def place(
     pods = footprint.pods(steps)
     answer = selling.admission(ctx, pods)
     if not answer.fits:
-        smaller = _smaller(ctx, draft)
+        smaller = checkout.smaller(ctx, draft)
         hint = f" The plan {smaller} would fit." if smaller else " We are told of it; try again later."
         raise NoRoom(selling.sentence(answer, draft.plan.name) + hint, smaller=smaller)
     state = rules.first_state(
@@ -273,95 +240,7 @@ def until(ctx: Context, state: OrderState) -> datetime | None:
     return ctx.now + patience.of(state)
 
 
-def _draft(
-    ctx: Context, organization_id: str, template: str, plan: str, name: str, label: str, parameters: Mapping[str, Any]
-) -> _Draft:
-    ctx.require(Permission.SEE_OWN_INSTANCES, organization_id)
-    organization = existing(ctx, organization_id)
-    if organization.standing is not Standing.ACTIVE:
-        raise Conflict(f"{organization.name} is {organization.standing.value.replace('_', ' ')}, so it cannot order.")
-    offer = offers.get(ctx, template=template)
-    chosen = next((one for one in offer.plans if one.name == plan), None)
-    if chosen is None:
-        known = ", ".join(one.name for one in offer.plans)
-        raise Invalid(f"{offer.name} has no plan “{plan}”. Choose one of {known}.", field="plan")
-    row = catalogue.template_by_id(ctx.session, template)
-    edition = row.edition if row else ""
-    written = editions.read(ctx.session, edition)
-    understood = check_parameters(written, parameters)
-    instance = _instance(ctx, organization, template, chosen, name, label)
-    wanted = Wanted(
-        instance_id=instance.id,
-        organization_id=organization.id,
-        organization=organization.name,
-        email=_email(ctx, organization.id),
-        namespace=instance.namespace,
-        host=instance.host,
-        template=written,
-        plan=specifications.written(_plan(ctx, chosen.id)),
-        parameters=understood,
-        ground=ctx.ground,
-    )
-    return _Draft(organization, offer, chosen, edition, currency_of(ctx, organization), instance, wanted)
-
-
-def _instance(ctx: Context, organization: Organization, template: str, plan: PlanOffer, name: str, label: str) -> Instance:
-    chosen = check_name(name) if name.strip() else _free_name(ctx, organization.id, template)
-    if instances.living_by_name(ctx.session, organization.id, chosen) is not None:
-        raise Conflict(f"{organization.name} has an app “{chosen}” already. Choose another name.")
-    host = _host(ctx, template, rules.check_label(label)) if label.strip() else _free_host(ctx, organization, template)
-    row = Instance(
-        organization_id=organization.id,
-        name=chosen,
-        template=template,
-        plan_id=plan.id,
-        cluster=_cluster(ctx),
-        host=host,
-        address=f"https://{host}",
-        state=State.ORDERED,
-        created_at=ctx.now,
-    )
-    short = re.sub(r"[^a-z0-9-]", "", organization.slug)[:24].strip("-")
-    row.namespace = f"c-{short or 'app'}-{chosen[:20].strip('-')}-{row.id[-6:]}"
-    return row
-
-
-def _free_name(ctx: Context, organization_id: str, template: str) -> str:
-    for number in range(1, MOST_OF_A_KIND + 1):
-        name = rules.numbered(template, number)
-        if instances.living_by_name(ctx.session, organization_id, name) is None:
-            return name
-    raise Conflict(f"There are {MOST_OF_A_KIND} apps of that kind already. Give this one a name.")
-
-
-def _host(ctx: Context, template: str, label: str) -> str:
-    host = f"{label}.{template}.{ctx.ground.apps_domain}"
-    if instances.host_taken(ctx.session, host):
-        raise Conflict(f"The address {host} is taken. Choose another beginning.")
-    return host
-
-
-def _free_host(ctx: Context, organization: Organization, template: str) -> str:
-    word = organization.slug if organization.slug not in rules.RESERVED else f"{organization.slug}-{template}"
-    for number in range(1, MOST_OF_A_KIND + 1):
-        host = f"{rules.numbered(rules.check_label(word), number)}.{template}.{ctx.ground.apps_domain}"
-        if not instances.host_taken(ctx.session, host):
-            return host
-    raise Conflict("All addresses of that kind are taken. Choose the beginning of the address yourself.")
-
-
-def _email(ctx: Context, organization_id: str) -> str:
-    """Whoever orders signs in to the app first; when staff order, it is an owner."""
-    people = members.of_organization(ctx.session, organization_id)
-    mine = next((user for user, _ in people if user.id == ctx.actor.id), None)
-    owner = next((user for user, member in people if member.role.value == "owner"), None)
-    found = mine or owner
-    if found is None:
-        raise Conflict("The organization has no member who could sign in to the app. Invite an owner first.")
-    return found.email
-
-
-def _write(ctx: Context, draft: _Draft, state: OrderState, price: int, trial: bool) -> store.Order:
+def _write(ctx: Context, draft: Draft, state: OrderState, price: int, trial: bool) -> store.Order:
     instance, days = draft.instance, draft.plan.trial_days
     instance.trial_until = ctx.now + timedelta(days=days) if days else None
     ctx.session.add(instance)
@@ -425,27 +304,6 @@ def ask_for_money(ctx: Context, row: store.Order) -> None:
         )
     )
     ctx.session.flush()
-
-
-def _smaller(ctx: Context, draft: _Draft) -> str:
-    """The largest plan below the chosen one that would fit."""
-    below = [one for one in draft.offer.plans if one.memory_bytes < draft.plan.memory_bytes and one.trial_days is None]
-    for one in sorted(below, key=lambda plan: -plan.memory_bytes):
-        other = replace(draft.wanted, plan=specifications.written(_plan(ctx, one.id)))
-        if selling.admission(ctx, footprint.pods(desired(other))).fits:
-            return one.name
-    return ""
-
-
-def _plan(ctx: Context, plan_id: str) -> catalogue.Plan:
-    row = catalogue.plan_by_id(ctx.session, plan_id)
-    if row is None:
-        raise NotFound(NOTHING_HERE)
-    return row
-
-
-def _cluster(ctx: Context) -> str:
-    return ctx.cluster.snapshot().cluster
 
 
 def _position(cursor: tuple[str, str]) -> tuple[datetime, str]:
