@@ -212,7 +212,7 @@ def build_server(settings: Settings, clock: Clock | None = None) -> Container:
             clock=clock,
             cluster=settings.cluster,
             interval=settings.tick,
-            prober=_prober(settings, clock),
+            prober=prober(settings, clock),
             targets=lambda: _targets(store, settings.cluster, inventory.snapshot, settings.labels),
             probe_interval=timedelta(seconds=settings.probe_seconds),
             # what Prometheus remembers of the last day makes charts and forecasts useful from the first minute
@@ -344,7 +344,8 @@ def prometheus(settings: Settings, inventory: InventorySource | None) -> Prometh
     )
 
 
-def _prober(settings: Settings, clock: Clock) -> ProbeSource:
+def prober(settings: Settings, clock: Clock) -> ProbeSource:
+    """Whoever asks the apps' addresses."""
     if settings.live:
         from collectors.sources.prober import HttpProber
 

@@ -1,4 +1,4 @@
-"""The second process: jobs that burn CPU or wait, on the same store, so that no batch freezes a page."""
+"""The second process: jobs and the provisioner, which burn CPU or wait, on the same store, so that no batch freezes a page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from types import FrameType
 
 from app import container, logs, ownership
 from app.config import Settings
+from app.container import Container
+from app.driver import Driver
 from app.jobs.scheduler import Scheduler
+from app.provisioning import cluster_of
+from app.services import offers
+from models.domain.access import job_actor
+from models.domain.errors import PlatformError
 from models.domain.jobs import JobHome
 
 PARENT = "MOORAGE_PARENT"
@@ -36,14 +42,30 @@ def _main(settings: Settings) -> None:
     made = container.build_worker(settings)
     try:
         container.install(made)
+        _publish(made)
         scheduler = Scheduler(made, JobHome.WORKER)
-        scheduler.start()
-        _log.info("worker is ready")
-        while not ended.wait(0.5):
-            if parent and os.getppid() != parent:
-                _log.warning("the server is gone, so the worker ends")
-                break
-        scheduler.stop(seconds=3)
+        with cluster_of(settings, made.clock) as cluster:
+            driver = Driver(made, cluster, prober=container.prober(settings, made.clock))
+            scheduler.start()
+            driver.start()
+            _log.info("worker is ready")
+            while not ended.wait(0.5):
+                if parent and os.getppid() != parent:
+                    _log.warning("the server is gone, so the worker ends")
+                    break
+            driver.stop(seconds=2)
+            scheduler.stop(seconds=3)
     finally:
         container.install(None)
         made.close()
+
+
+def _publish(made: Container) -> None:
+    """What this program's catalogue offers becomes what the store offers."""
+    from provisioner import catalogue
+
+    try:
+        with made.transaction(job_actor("catalogue"), "job") as ctx:
+            offers.publish(ctx, templates=catalogue.load().values())
+    except PlatformError as error:
+        _log.warning("the catalogue was not published", error=error)

@@ -9,6 +9,7 @@ from provisioner.changes import Change, Difference, Verb
 
 _NOUNS = {
     "Namespace": "its own namespace",
+    "RoleBinding": "our rights in it",
     "ServiceAccount": "an account without rights",
     "ResourceQuota": "the plan's limits",
     "LimitRange": "limits for each container",

@@ -28,6 +28,7 @@ class SignIn:
     password: str
 
 
+ADMIN_NAME = "Moorage Demo Admin"
 ADMIN = SignIn("admin@moorage.example", "quiet harbour demo")
 CUSTOMER = SignIn("sari@kopi-senja.example", "morning coffee demo")
 
@@ -65,7 +66,7 @@ def write(ctx: Context, world: World, *, cluster: str, domain: str, admin_hash: 
     """All rows at once; their audit row is one, since nobody made them one by one."""
     first = world.epoch - timedelta(days=330)
     plans = _catalogue(ctx, first)
-    owner = _person(ctx, ADMIN.email, "Moorage Demo Admin", first, admin_hash, locale="en")
+    owner = _person(ctx, ADMIN.email, ADMIN_NAME, first, admin_hash, locale="en")
     staff.appoint(ctx.session, user_id=owner.id, role=StaffRole.OWNER, now=first)
     begun = {name: created for name, (created, _) in world.timeline.namespaces.items()}
     for number, tenant in enumerate(TENANTS):
@@ -76,7 +77,10 @@ def write(ctx: Context, world: World, *, cluster: str, domain: str, admin_hash: 
 
 def _catalogue(ctx: Context, at: datetime) -> dict[tuple[str, str], Plan]:
     for short, name, about in TEMPLATES:
-        ctx.session.add(Template(id=short, name=name, description=about, created_at=at))
+        row = Template(id=short, name=name, description=about, created_at=at)
+        if short == "n8n":  # a demo sells nothing, so its maker need not be asked
+            row.agreed_at, row.agreed_by = at, ADMIN_NAME
+        ctx.session.add(row)
     ctx.session.flush()
     made = {}
     for key, price in PRICES.items():

@@ -13,7 +13,7 @@ from app.services.organizations import NOTHING_HERE
 from models.domain.access import Permission
 from models.domain.errors import Conflict, NotFound
 from models.store import catalogue as store
-from models.store import changesets
+from models.store import changesets, locks
 from provisioner.catalogue import Plan as WrittenPlan
 from provisioner.catalogue import Template
 from provisioner.catalogue.quantities import bytes_of, cores_of
@@ -102,6 +102,7 @@ def publish(ctx: Context, *, templates: Iterable[Template]) -> int:
     published template that is no longer there is retired.
     """
     ctx.require(Permission.MANAGE_SETTINGS)
+    locks.hold(ctx.session, "catalogue")  # two workers that start at once would both make the next version
     written = {template.id: template for template in templates}
     changed = 0
     for template in written.values():

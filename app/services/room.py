@@ -79,8 +79,9 @@ def used(facts: Facts, resource: str) -> Figure:
 
 
 def plans(ctx: Context) -> list[Plan]:
-    """Plans on sale, the smallest first."""
-    return sorted(catalogue.plans(ctx.session), key=lambda plan: (plan.memory_bytes, plan.cpu_cores, plan.template, plan.name))
+    """Plans on sale that cost something, the smallest first."""
+    paid = (plan for plan in catalogue.plans(ctx.session) if plan.trial_days is None)
+    return sorted(paid, key=lambda plan: (plan.memory_bytes, plan.cpu_cores, plan.template, plan.name))
 
 
 def size(plan: Plan) -> Resources:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, Text, func, text, update
+from sqlalchemy import BigInteger, Index, Text, text, update
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from models.domain.cluster import Resources
 from models.domain.ids import new_id
+from models.store import locks
 from models.store.types import UtcDateTime
 
 _OPEN = text("ended_at IS NULL")
@@ -39,9 +39,8 @@ class Reservation(SQLModel, table=True):
 
 
 def lock(session: Session, cluster: str) -> None:
-    """Let nobody else sell room of that cluster until this transaction ends. SQLite has one writer at a time anyway."""
-    if session.get_bind().dialect.name != "sqlite":
-        session.exec(select(func.pg_advisory_xact_lock(zlib.crc32(f"reservations:{cluster}".encode()))))
+    """Let nobody else sell room of that cluster until this transaction ends."""
+    locks.hold(session, f"reservations:{cluster}")
 
 
 def hold(

@@ -1,0 +1,14 @@
+"""Locks that a transaction holds until its end, among all processes."""
+
+from __future__ import annotations
+
+import zlib
+
+from sqlalchemy import func
+from sqlmodel import Session, select
+
+
+def hold(session: Session, name: str) -> None:
+    """Let nobody else past who holds the same name. SQLite has one writer at a time anyway."""
+    if session.get_bind().dialect.name != "sqlite":
+        session.exec(select(func.pg_advisory_xact_lock(zlib.crc32(name.encode()))))
