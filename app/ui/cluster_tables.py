@@ -74,7 +74,7 @@ def processes(viewer: Viewer, rows: Sequence[ProcessRow]) -> None:
         Column("instance", say("column.process"), lambda r: r.instance, width=160),
         Column("connections", say("column.open_connections"), lambda r: r.open_connections, "integer"),
         Column("requests", say("column.requests_second"), lambda r: r.requests, "number"),
-        Column("errors", say("column.error_share"), lambda r: r.error_share, "share"),
+        Column("errors", say("column.error_share"), lambda r: r.error_share, "share", help=say("column.error_share_help")),
         Column("taken", say("column.configuration"), lambda r: r.taken_at, "moment", help=say("column.configuration_help")),
         Column("reloads", say("column.reloads"), lambda r: r.reloads, "integer"),
         Column("since", say("column.running_since"), lambda r: r.started_at, "moment"),

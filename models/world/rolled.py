@@ -92,9 +92,11 @@ def _pods(world: World, x: Floats) -> list[Part]:
         for start, stop in zip(runs.start, runs.end, strict=True):
             if stop > edges[0] and start < edges[-1]:
                 ran += np.clip(edges, start, stop) - start
+        there = np.minimum(here, end) - np.maximum(here - SECONDS, pod.scheduled)
         covered = np.diff(ran)
         increase[:, covered <= 0] = math.nan
-        there = np.minimum(here, end) - np.maximum(here - SECONDS, pod.scheduled)
+        # of a container that ran for less than a tick a sample is taken now and then: its increase is spread over what lies between
+        covered = np.where((covered > 0) & (covered < TICK), np.maximum(covered, there), covered)
         columns = _row(world, here, there, covered)
         columns |= {f"{name}_inc": values for name, values in zip(meters.COUNTERS, increase, strict=True)}
         columns["restarts_total_inc"] = np.diff(np.maximum(run, 0)).astype(np.float64)

@@ -98,6 +98,19 @@ def test_a_crash_loop_waits_longer_and_longer_until_it_is_mended(world: World) -
     assert pods[5].ready
 
 
+def test_the_windows_of_a_crash_loop_cover_the_time_between_its_short_runs(world: World) -> None:
+    """A collector sees such a container now and then: its CPU time is spread over the time between, and is little each second."""
+    broken = with_faults(world, Fault(Kind.CRASH_LOOP, CALM, NOW, NOW + 120 * MINUTE))
+    uid = next(p.uid for p in broken.snapshot(NOW).pods.values() if f"{p.namespace}/{p.owner_name}" == CALM)
+    table = broken.windows("pod", (NOW + 60 * MINUTE).timestamp() + 300.0 * np.arange(1, 13))
+    mine = table.index == next(n for n, thing in enumerate(table.things) if thing["uid"] == uid)
+    cpu, covered = table.numbers["cpu_usage_seconds_total_inc"][mine], table.numbers["covered_ms"][mine] / 1000
+    known = np.isfinite(cpu)
+    assert known.sum() >= 6, "it runs for seconds in most windows"
+    assert set(covered[known]) == {300.0}
+    assert (cpu[known] / covered[known]).max() < 0.05
+
+
 def test_a_leak_ends_in_a_kill_and_is_remembered(world: World) -> None:
     broken = with_faults(world, Fault(Kind.LEAK, CALM, NOW))
     at = NOW.timestamp() + 600.0 * np.arange(1, 220)

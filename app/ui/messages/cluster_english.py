@@ -133,7 +133,6 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "column.process": "Process",
     "column.open_connections": "Open connections",
     "column.requests_second": "Requests a second",
-    "column.error_share": "Errors (5xx)",
     "column.configuration": "Configuration taken",
     "column.configuration_help": "When it last took a new configuration. No Traefik counts reloads that fail; a process that falls "
     "behind the others, or has none, stands in the trouble list.",
