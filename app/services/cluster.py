@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from app.absence import Parts
 from app.context import Context
 from app.services import cluster_rows, directory, findings, machines, present, remembered
 from app.services.cluster_shapes import (
@@ -80,12 +81,13 @@ def node(ctx: Context, *, name: str) -> NodeDetail:
     if found is None:
         raise NotFound("The cluster has no node of that name (any more).")
     row, cluster = sight.node(found), sight.snapshot.cluster
-    measured = machines.use(ctx, cluster, {name: found}, only=name)
+    parts = Parts()
+    measured = machines.use(ctx, cluster, {name: found}, only=name, parts=parts)
     return NodeDetail(
         node=row,
         pods=_worst_first([sight.pod(pod) for pod in sight.on(name)]),
-        events=remembered.events_of(ctx, cluster=cluster, uid=found.uid, kind="Node", name=name),
-        changes=remembered.changes_of_node(ctx, cluster=cluster, node=name),
+        events=remembered.events_or_present(ctx, parts, sight.snapshot, uid=found.uid, kind="Node", name=name),
+        changes=parts.ask(lambda: remembered.changes_of_node(ctx, cluster=cluster, node=name)) or (),
         taints=tuple(f"{t.key}={t.value}:{t.effect}" if t.value else f"{t.key}:{t.effect}" for t in found.taints),
         labels=found.labels,
         machine=next(iter(measured), None),
@@ -98,6 +100,7 @@ def node(ctx: Context, *, name: str) -> NodeDetail:
         as_of=sight.snapshot.as_of,
         source=sight.source,
         stale_since=sight.snapshot.stale_since,
+        away_since=parts.since,
     )
 
 
@@ -164,10 +167,11 @@ def _pods(ctx: Context) -> Page:
 def pod(ctx: Context, *, uid: str) -> PodDetail:
     """One pod, also one that is gone (then from the warehouse, with state `finished`); NotFound for an unknown uid."""
     ctx.require(Permission.SEE_CLUSTER)
-    sight = cluster_rows.look(ctx)
+    sight, parts = cluster_rows.look(ctx), Parts()
     snapshot = sight.snapshot
     found = snapshot.pods.get(uid) or _gone(ctx, snapshot.cluster, uid)
-    row = _with_beginning(ctx, snapshot.cluster, sight.pod(found))
+    plain = sight.pod(found)
+    row = parts.ask(lambda: _with_beginning(ctx, snapshot.cluster, plain)) or plain
     claims = (snapshot.claims.get((found.namespace, name)) for name in found.claims)
     neighbours = [sight.pod(one) for one in sight.on(found.node or "") if one.uid != uid] if uid in snapshot.pods else []
     return PodDetail(
@@ -175,8 +179,9 @@ def pod(ctx: Context, *, uid: str) -> PodDetail:
         containers=cluster_rows.containers(found, dict(present.containers(ctx, uid))),
         claims=tuple(ClaimRow(c.name, c.storage_class, c.requested_bytes, c.node) for c in claims if c is not None),
         neighbours=tuple(sorted(neighbours, key=lambda one: -(one.memory_used or 0.0))),
-        events=remembered.events_of(ctx, cluster=snapshot.cluster, uid=uid),
-        changes=remembered.changes_of_pod(ctx, cluster=snapshot.cluster, namespace=found.namespace, uid=uid),
+        events=remembered.events_or_present(ctx, parts, snapshot, uid=uid),
+        changes=parts.ask(lambda: remembered.changes_of_pod(ctx, cluster=snapshot.cluster, namespace=found.namespace, uid=uid))
+        or (),
         labels=found.labels,
         figures={
             "cpu_used": Figure(row.cpu_used, "cores", row.measured_at, SAMPLES, "CPU time between its last two samples"),
@@ -186,6 +191,7 @@ def pod(ctx: Context, *, uid: str) -> PodDetail:
         as_of=snapshot.as_of,
         source=sight.source,
         stale_since=snapshot.stale_since,
+        away_since=parts.since,
     )
 
 

@@ -142,6 +142,8 @@ class PodDetail:
     as_of: datetime
     source: str
     stale_since: datetime | None
+    away_since: datetime | None
+    """Since when the warehouse does not answer: then events are those that the cluster still has, and changes are not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,8 @@ class NodeDetail:
     as_of: datetime
     source: str
     stale_since: datetime | None
+    away_since: datetime | None
+    """Since when the warehouse does not answer: then events are those that the cluster still has, and changes and counts are not known."""
 
 
 @dataclass(frozen=True, slots=True)

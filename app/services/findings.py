@@ -37,7 +37,8 @@ WHERE cluster = $cluster AND t > $since AND available_bytes_avg IS NOT NULL GROU
 
 def find(ctx: Context, snapshot: Snapshot, names: Directory, parts: Parts | None = None) -> tuple[Trouble, ...]:
     """Everything that is wrong at the context's time, worst first. With `parts`, as far as it is known without the warehouse while
-    that is away: no kills of the past, no forecast of volumes, and crash loops since their newest failure."""
+    that is away: no kills of the past, no forecast of volumes, nothing that machines or apps counted, and crash loops since their
+    newest failure."""
     parts = parts or Strict()
     judge = partial(
         rules.find,
@@ -47,7 +48,7 @@ def find(ctx: Context, snapshot: Snapshot, names: Directory, parts: Parts | None
         ooms=parts.ask(lambda: _ooms(ctx, snapshot.cluster)) or (),
         memory=_memory(ctx),
         volumes=_volumes(ctx, snapshot.cluster, parts),
-        machines=parts.ask(lambda: machines.use(ctx, snapshot.cluster, snapshot.nodes)) or (),
+        machines=machines.use(ctx, snapshot.cluster, snapshot.nodes, parts=parts),
         sources=sources(ctx, parts),
         more=(*of_ingress(ingress.use(ctx)), *(parts.ask(lambda: answers.trouble(ctx, snapshot.cluster)) or ())),
     )

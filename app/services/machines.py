@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from app.absence import Parts, Strict
 from app.context import Context
 from app.services import present
 from models.domain.cluster import Node
@@ -35,15 +36,19 @@ Place = tuple[str, str]
 """Node and mount point."""
 
 
-def use(ctx: Context, cluster: str, nodes: Mapping[str, Node], *, only: str | None = None) -> Sequence[MachineUse]:
-    """Of each of `nodes` that is measured now, by name; `only` of one."""
+def use(
+    ctx: Context, cluster: str, nodes: Mapping[str, Node], *, only: str | None = None, parts: Parts | None = None
+) -> Sequence[MachineUse]:
+    """Of each of `nodes` that is measured now, by name; `only` of one. With `parts`, while the warehouse is away, without what was
+    counted lately."""
+    parts = parts or Strict()
     current = present.fresh(ctx, "node").filter(pl.col("node").is_in([only] if only is not None else list(nodes)))
     if current.is_empty():
         return []
     since = ctx.now - LATELY
-    counted = ctx.warehouse.query(COUNTED, {"cluster": cluster, "since": since, "node": only})
-    lately = {row.pop("node"): row for row in counted.iter_rows(named=True)}
-    mounted = _filesystems(ctx, cluster, set(current["node"]))
+    counted = parts.ask(lambda: ctx.warehouse.query(COUNTED, {"cluster": cluster, "since": since, "node": only}))
+    lately = {row.pop("node"): row for row in counted.iter_rows(named=True)} if counted is not None else {}
+    mounted = _filesystems(ctx, cluster, set(current["node"]), parts)
     return [
         MachineUse(
             node=row["node"],
@@ -66,11 +71,11 @@ def use(ctx: Context, cluster: str, nodes: Mapping[str, Node], *, only: str | No
     ]
 
 
-def _filesystems(ctx: Context, cluster: str, nodes: set[str]) -> Mapping[str, Sequence[FilesystemUse]]:
+def _filesystems(ctx: Context, cluster: str, nodes: set[str], parts: Parts) -> Mapping[str, Sequence[FilesystemUse]]:
     frame = present.fresh(ctx, "filesystem").filter(pl.col("node").is_in(nodes)).sort("node", "mountpoint")
     rows: Iterable[dict[str, Any]] = list(frame.iter_rows(named=True))
     shut = sorted({row["node"] for row in rows if row["read_only"]})
-    wrote = _wrote(ctx, cluster, shut) if shut else {}
+    wrote = (parts.ask(lambda: _wrote(ctx, cluster, shut)) if shut else None) or {}
     found: dict[str, list[FilesystemUse]] = defaultdict(list)
     for row in rows:
         found[row["node"]].append(

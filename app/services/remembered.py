@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from app.absence import Parts
 from app.context import Context
 from app.services.cluster_shapes import StateChange
-from models.domain.cluster import Event
+from models.domain.cluster import Event, Snapshot
 
 LOOKBACK = timedelta(days=30)
 MOST = 200
@@ -52,6 +53,17 @@ def events_of(ctx: Context, *, cluster: str, uid: str, kind: str = "", name: str
         )
         for row in rows.iter_rows(named=True)
     )
+
+
+def events_or_present(
+    ctx: Context, parts: Parts, snapshot: Snapshot, *, uid: str, kind: str = "", name: str = ""
+) -> tuple[Event, ...]:
+    """The same; while the warehouse is away those that the cluster itself still has, which forgets them in an hour."""
+    found = parts.ask(lambda: events_of(ctx, cluster=snapshot.cluster, uid=uid, kind=kind, name=name))
+    if found is not None:
+        return found
+    mine = (e for e in snapshot.events if e.object_uid == uid or (kind and (e.kind, e.name) == (kind, name)))
+    return tuple(sorted(mine, key=lambda e: e.last_at, reverse=True)[:MOST])
 
 
 def changes_of_pod(ctx: Context, *, cluster: str, namespace: str, uid: str) -> tuple[StateChange, ...]:

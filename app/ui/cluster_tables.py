@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from app.services import remembered
 from app.services.cluster import ContainerRow, NodeRow, PodRow, StateChange
 from app.services.ingress import ProcessRow
-from app.ui import tables
+from app.ui import layout, tables
 from app.ui.gate import Viewer
 from app.ui.tables import Column, Opening
 from models.domain.cluster import Event
@@ -109,8 +110,12 @@ def _last_end(row: ContainerRow) -> str:
     return row.last_reason + (f" ({row.last_exit_code})" if row.last_exit_code is not None else "")
 
 
-def events(viewer: Viewer, rows: Sequence[Event]) -> None:
+def events(viewer: Viewer, rows: Sequence[Event], away_since: datetime | None) -> None:
+    """While the warehouse is away, those that the cluster still has, and that they are only these."""
     say = viewer.say.text
+    layout.away(viewer, away_since, "away.events")
+    if away_since is not None and not rows:
+        return
     columns = [
         Column("at", say("column.at"), lambda r: r.last_at, "moment"),
         Column("type", say("column.type"), lambda r: r.type),
@@ -121,8 +126,11 @@ def events(viewer: Viewer, rows: Sequence[Event]) -> None:
     tables.show(viewer, rows, columns, key="events", alt=say("table.events"), empty="events.empty")
 
 
-def changes(viewer: Viewer, rows: Sequence[StateChange]) -> None:
+def changes(viewer: Viewer, rows: Sequence[StateChange], away_since: datetime | None) -> None:
     say = viewer.say.text
+    layout.away(viewer, away_since)
+    if away_since is not None:
+        return
     columns = [
         Column("at", say("column.at"), lambda r: r.at, "moment"),
         Column("container", say("column.container"), lambda r: r.container),

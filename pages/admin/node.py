@@ -50,6 +50,7 @@ def live(viewer: Viewer) -> None:
                 charts.lines(fmt, series, curve, key=f"{name}_chart", alt=say.text(f"curve.{name}"), unit=unit, marks=series.marks)
         layout.source(viewer, series.source, series.formula)
     st.subheader(say("node.machine"), anchor=False)
+    layout.away(viewer, seen.away_since, "away.counts")
     machine_facts.show(viewer, seen.machine)
     st.subheader(say("node.pods", n=len(seen.pods)), anchor=False)
     cluster_tables.pods(viewer, seen.pods, key="node_pods", on_node=False)
@@ -57,9 +58,9 @@ def live(viewer: Viewer) -> None:
         [cluster_tables.tab(viewer, "events", len(seen.events)), cluster_tables.tab(viewer, "changes", len(seen.changes))]
     )
     with happened:
-        cluster_tables.events(viewer, seen.events)
+        cluster_tables.events(viewer, seen.events, seen.away_since)
     with changed:
-        cluster_tables.changes(viewer, seen.changes)
+        cluster_tables.changes(viewer, seen.changes, seen.away_since)
 
 
 viewer = gate.require(Permission.SEE_CLUSTER)

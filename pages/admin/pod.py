@@ -48,9 +48,9 @@ def live(viewer: Viewer) -> None:
     with parts[0]:
         cluster_tables.containers(viewer, seen.containers)
     with parts[1]:
-        cluster_tables.events(viewer, seen.events)
+        cluster_tables.events(viewer, seen.events, seen.away_since)
     with parts[2]:
-        cluster_tables.changes(viewer, seen.changes)
+        cluster_tables.changes(viewer, seen.changes, seen.away_since)
     with parts[3]:
         if pod.node:
             navigation.link(viewer, "node", say("pod.to_node", name=pod.node), icon="dns", name=pod.node)

@@ -11,15 +11,20 @@ import pytest
 import streamlit as st
 
 import app.demo as demo
+from app import container
 from app.absence import AGAIN, Absence, Away, Parts, Watched
+from app.cluster import OwnCluster
 from app.container import Container
 from app.keep import Keep
-from app.services import apps, capacity, collection, history, overview
+from app.services import apps, capacity, cluster, collection, history, overview
+from collectors.latest import Latest
+from collectors.sources.port import Window
 from collectors.warehouse import Damaged
+from collectors.windows import floor
 from models.domain.access import Actor, MemberRole, StaffRole, job_actor, member_actor, staff_actor
 from models.domain.errors import Invalid, PlatformError, Unavailable
 from models.domain.health import State
-from models.store import members
+from models.store import members, organizations
 from tests.pages.conftest import open_page, texts
 
 ADMIN, CUSTOMER = (person.email for person in demo.sign_ins())
@@ -104,6 +109,67 @@ def test_the_overview_keeps_its_counts_and_says_so_in_each_part_that_is_missing(
     assert any(value.endswith(str(counts.pods)) for value in values.values())
     assert words.count("has not answered since") == 3, "trouble, curves and the day when it is full"
     assert SECRET not in words
+
+
+@pytest.fixture
+def measured(small_demo: Container, away: Container) -> Container:
+    """The same, with two ticks in the collector's memory."""
+    inventory, tick = small_demo.inventory, small_demo.settings.tick
+    assert inventory is not None
+    latest, metrics = Latest(tick), container._metrics(small_demo.settings, small_demo.clock, inventory)
+    end = floor(small_demo.clock.now(), tick)
+    for window in (Window(end - 2 * tick, end - tick), Window(end - tick, end)):
+        latest.update(metrics.name, window.end, metrics.read(window).frames)
+    return replace(away, cluster=OwnCluster(inventory, latest))
+
+
+def test_nodes_and_pods_keep_their_state_and_what_the_cluster_remembers(small_demo: Container, measured: Container) -> None:
+    with small_demo.reading(OWNER, "page") as ctx:
+        snapshot = ctx.cluster.snapshot()
+        told = next(e for e in snapshot.events if e.object_uid in snapshot.pods)
+    with measured.reading(OWNER, "page") as ctx:
+        node, pod = cluster.node(ctx, name="node-1"), cluster.pod(ctx, uid=told.object_uid)
+        assert (node.away_since, pod.away_since) == (ctx.now, ctx.now)
+        assert node.machine is not None
+        assert node.machine.filesystems, "levels are those of now"
+        assert (node.machine.evictions, node.changes, pod.changes) == (None, (), ())
+        assert told.uid in {e.uid for e in pod.events}
+        assert all(e.object_uid == told.object_uid for e in pod.events)
+        assert node.node.memory_used is not None
+        with pytest.raises(Away):
+            cluster.pod(ctx, uid="gone")
+    with small_demo.reading(OWNER, "page") as ctx:
+        assert cluster.node(ctx, name="node-1").away_since is None
+
+
+KEPT: dict[str, tuple[dict[str, str], tuple[str, ...], int]] = {
+    "admin/cluster": ({}, ("3 of 3 nodes ready", "Ingress"), 1),
+    "admin/node": ({"name": "node-1"}, ("node-1 is ready", "The machine", "pods on it"), 4),
+    "admin/pod": ({"uid": "POD"}, ("Healthy since",), 3),
+    "admin/organizations": ({}, ("27 organizations",), 1),
+    "admin/organization": ({"id": "ORGANIZATION"}, ("Kopi Senja is in good standing", "People"), 1),
+    "admin/capacity": ({}, ("How many more fit", "If a node is lost", "What if"), 2),
+}
+"""Of each page its parameters, what stays, and in how many places it says that the history is missing."""
+
+
+@pytest.mark.parametrize("page", KEPT)
+def test_a_page_of_the_staff_keeps_what_is_known_and_says_what_is_missing(
+    small_demo: Container, measured: Container, page: str
+) -> None:
+    with small_demo.reading(OWNER, "page") as ctx:
+        ids = {
+            "POD": cluster.pods(ctx, search="n8n").rows[0].uid,
+            "ORGANIZATION": next(o.id for o in organizations.everything(ctx.session) if o.name == "Kopi Senja"),
+        }
+    parameters, words, places = KEPT[page]
+    at = open_page(measured, ADMIN, page, **{name: ids.get(value, value) for name, value in parameters.items()})
+    assert not at.exception
+    said = texts(at).replace("\\", "")
+    for word in words:
+        assert word in said, word
+    assert said.count("has not answered since") == places
+    assert "warehouse.duckdb" not in said
 
 
 def test_collection_names_the_reason_and_lists_its_sources(away: Container) -> None:

@@ -4,6 +4,8 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "collection.away": "The warehouse has not answered since {at}.",
     "away.trouble": "The warehouse has not answered since {at}: what only past measurements show is not known.",
     "away.reloads": "The warehouse has not answered since {at}: how often the configuration was taken is not known.",
+    "away.events": "The warehouse has not answered since {at}: only what the cluster itself still remembers, an hour at most, is known.",
+    "away.counts": "The warehouse has not answered since {at}: what the machine counted in the last hour is not known.",
     "away.gaps": "The warehouse has not answered since {at}: only sources that are late now are known.",
     "collection.checked": "checked {ago}",
     "collection.live": "Sources live",
