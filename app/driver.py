@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from app.container import Container
@@ -47,12 +48,14 @@ class Driver:
         prober: ProbeSource | None = None,
         gateway: PaymentGateway | None = None,
         across: int = ACROSS,
+        lease: timedelta = passes.LEASE,
     ) -> None:
         self._container = container
         self._cluster = cluster
         self._prober = prober
         self._gateway = gateway or DummyGateway()
         self._across = across
+        self._lease = lease
         self._holder = new_worker()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -90,7 +93,7 @@ class Driver:
             return None
         try:
             with self._container.transaction(ACTOR, "job") as ctx:
-                work = passes.take(ctx, change_set_id=change_set_id, holder=self._holder)
+                work = passes.take(ctx, change_set_id=change_set_id, holder=self._holder, lease=self._lease)
             if work is None:
                 return None
             outcome = self._carry_out(work)

@@ -20,23 +20,46 @@ class Target:
     postgres: bool = False
 
 
-def _jobs_on_sqlite(folder: Path, kills: int, seed: int, _server: str) -> Found:
-    return _jobs(f"sqlite:///{folder / 'store.sqlite'}", folder, kills, seed)
+Stored = Callable[[str, Path, int, int], Found]
 
 
-def _jobs_on_postgres(folder: Path, kills: int, seed: int, server: str) -> Found:
-    with _database(server, folder) as url:
-        return _jobs(url, folder, kills, seed)
+def _on_sqlite(test: Stored) -> Target:
+    def run(folder: Path, kills: int, seed: int, _server: str) -> Found:
+        url = f"sqlite:///{folder / 'store.sqlite'}"
+        _migrate(url)
+        return test(url, folder, kills, seed)
+
+    return Target(run)
 
 
-def _jobs(url: str, folder: Path, kills: int, seed: int) -> Found:
-    from app.soak import jobs
+def _on_postgres(test: Stored) -> Target:
+    def run(folder: Path, kills: int, seed: int, server: str) -> Found:
+        with _database(server, folder) as url:
+            _migrate(url)
+            return test(url, folder, kills, seed)
+
+    return Target(run, postgres=True)
+
+
+def _migrate(url: str) -> None:
     from models import migrations
     from models.store.session import Store
 
     store = Store(url)
     migrations.upgrade(store)
     store.close()
+
+
+def _provisioner(url: str, folder: Path, kills: int, seed: int) -> Found:
+    from app.soak import provisioner
+
+    verdict = provisioner.run(url, folder, kills=kills, seed=seed)
+    return {"work": verdict.apps, "inside": verdict.inside, "problems": list(verdict.problems)}
+
+
+def _jobs(url: str, folder: Path, kills: int, seed: int) -> Found:
+    from app.soak import jobs
+
     verdict = jobs.run(url, folder, kills=kills, seed=seed)
     return {
         "work": verdict.noted,
@@ -109,8 +132,10 @@ def _database(server: str, folder: Path) -> Iterator[str]:
 
 
 BY_NAME = {
-    "jobs on SQLite": Target(_jobs_on_sqlite),
-    "jobs on PostgreSQL": Target(_jobs_on_postgres, postgres=True),
+    "jobs on SQLite": _on_sqlite(_jobs),
+    "jobs on PostgreSQL": _on_postgres(_jobs),
+    "provisioner on SQLite": _on_sqlite(_provisioner),
+    "provisioner on PostgreSQL": _on_postgres(_provisioner),
     "collector on DuckDB": _on_file(_collector),
     "collector on DuckLake": _on_lake(_collector),
     "collector on DuckLake in PostgreSQL": _on_shared_lake(_collector),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.context import Context
@@ -55,10 +55,10 @@ def due(ctx: Context, *, limit: int) -> tuple[str, ...]:
     return tuple(store.due(ctx.session, ctx.now, limit=limit))
 
 
-def take(ctx: Context, *, change_set_id: str, holder: str) -> Work | None:
+def take(ctx: Context, *, change_set_id: str, holder: str, lease: timedelta = LEASE) -> Work | None:
     """Take one for a pass; None when somebody was faster, or there is nothing left to do."""
     ctx.require(Permission.RUN_JOBS)
-    row = store.claim(ctx.session, change_set_id, holder=holder, now=ctx.now, until=ctx.now + LEASE)
+    row = store.claim(ctx.session, change_set_id, holder=holder, now=ctx.now, until=ctx.now + lease)
     if row is None:
         return None
     instance = instances.by_id(ctx.session, row.instance_id)
@@ -244,8 +244,3 @@ def _goto(ctx: Context, instance: Instance, target: State) -> None:
         return
     if instances.move(ctx.session, instance.id, instance.state, move(instance.state, target)):
         ctx.session.refresh(instance)
-
-
-def without_address(work: Work) -> Work:
-    """The same pass, whose address nobody asks."""
-    return replace(work, address="")
