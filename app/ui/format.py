@@ -143,6 +143,10 @@ class Formatter:
         same_day = self.local(at).date() == self.local(now).date()
         return self.clock(at) if same_day else str(format_datetime(self.local(at), format="d MMM, HH:mm", locale=self.locale))
 
+    def country(self, code: str) -> str:
+        """The name of a country by its two letters; the letters where they are no country's."""
+        return str(self.locale.territories.get(code, code)) if code else NOTHING
+
     def state(self, name: str) -> Plain:
         """Colour and word of a state as one chip."""
         colour, icon = STATES.get(name, STATES["unknown"])

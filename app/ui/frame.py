@@ -23,6 +23,9 @@ STYLE = """<style>
 :has(> [data-testid="stMetricDeltaDescription"]) { flex-wrap: wrap; row-gap: 0; }
 [data-testid="stMetricDeltaDescription"], [data-testid="stMetricDeltaDescription"] * { white-space: normal !important; overflow: visible; }
 [data-testid="stMetricDeltaDescription"] * { color: inherit; opacity: 1; }
+[data-testid="stMetricLabel"] *, [data-testid="stMetricDelta"], [data-testid="stMetricDelta"] * {
+  white-space: normal !important; overflow: visible; text-overflow: clip; height: auto; max-height: none;
+}
 [data-testid="stCaptionContainer"]:not([data-testid="stMetricDeltaDescription"] *) { color: inherit; opacity: 0.78; }
 @media (max-width: 30rem) {
   [data-testid="stButtonGroup"] [role="radiogroup"] { flex-wrap: wrap; row-gap: 0.25rem; }
@@ -33,7 +36,7 @@ STYLE = """<style>
   [data-testid^="stBaseButton-primary"], [data-testid^="stBaseButton-primary"] * { color: #06121c; }
 }
 </style>"""
-"""What the theme has no setting for: wide pages use their width, and the second half of a metric's foot is not cut;
+"""What the theme has no setting for: wide pages use their width, and no words of a metric are cut;
 on a phone every choice of a row of choices is in sight, and what one types in has the whole width;
 words keep a contrast of 4.5 to what they stand on."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any
 
 from app.services.cluster import NodeRow, PodRow
@@ -24,6 +26,21 @@ def colours(pods: Sequence[PodRow], by: str) -> Mapping[str, str]:
 
 def _group(pod: PodRow, by: str) -> str:
     return pod.organization if by == "organization" else pod.template
+
+
+def legend(viewer: Viewer, pods: Sequence[PodRow], by: str) -> str:
+    """What the colours mean and how many pods have each, as HTML; nothing where there are more names than colours."""
+    tones = charts.STATE_COLOURS if by == "state" else colours(pods, by)
+    if len(tones) > len(PALETTE) + 1 and by != "state":
+        return ""
+    seen = Counter(p.condition.state.value if by == "state" else _group(p, by) for p in pods)
+    nobody = viewer.say.text("word.unowned" if by == "organization" else "map.no_template")
+    told = [
+        f'<span style="white-space:nowrap"><span style="color:{tones.get(name, charts.UNKNOWN)}">■</span> '
+        f"{escape(viewer.format.word(name) if by == 'state' else name or nobody)} {n}</span>"
+        for name, n in seen.most_common()
+    ]
+    return f'<div style="font-size:0.85rem;display:flex;flex-wrap:wrap;gap:0.25rem 1rem">{"".join(told)}</div>'
 
 
 def stacks(nodes: Sequence[NodeRow], pods: Sequence[PodRow]) -> list[list[PodRow]]:

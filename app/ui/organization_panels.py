@@ -43,7 +43,7 @@ def listed(viewer: Viewer, rows: Sequence[OrganizationView], instances: Sequence
         Column("memory", say("column.memory_hours"), use("memory_byte_hours", GIB_HOURS), "number"),
         Column("cpu", say("column.cpu_hours"), use("cpu_core_hours", 1.0), "number"),
         Column("restarts", say("column.restarts"), use("restarts", 1.0), "whole"),
-        Column("country", say("column.country"), lambda r: r.country),
+        Column("country", say("column.country"), lambda r: viewer.format.country(r.country)),
         Column("since", say("column.customer_since"), lambda r: r.created_at, "day", 122),
         Column("slug", say("column.slug"), lambda r: r.slug),
     ]
@@ -105,14 +105,14 @@ def timeline(viewer: Viewer, rows: Sequence[AuditView]) -> None:
     say = viewer.say.text
     columns = [
         Column("at", say("column.at"), lambda r: r.at, "moment"),
-        Column("action", say("column.action"), lambda r: _named(viewer, "did", r.action), width=210),
+        Column("action", say("column.action"), lambda r: named(viewer, "did", r.action), width=210),
         Column("by", say("column.by"), lambda r: r.actor_name),
-        Column("edge", say("column.edge"), lambda r: _named(viewer, "through", r.edge)),
+        Column("edge", say("column.edge"), lambda r: named(viewer, "through", r.edge)),
     ]
     tables.show(viewer, rows, columns, key="timeline_rows", alt=say("table.timeline"), empty="timeline.empty", height=300)
 
 
-def _named(viewer: Viewer, kind: str, code: str) -> str:
+def named(viewer: Viewer, kind: str, code: str) -> str:
     """What a code of the audit means, in the reader's words; the code itself where a row is of another version."""
     return viewer.say.text(f"{kind}.{code}") if viewer.say.has(f"{kind}.{code}") else code
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import streamlit as st
 
 from app.services import audit
-from app.ui import gate, layout, queries, state, tables
+from app.ui import gate, layout, organization_panels, queries, state, tables
 from app.ui.tables import Column
 from models.domain.access import Permission
 
@@ -33,9 +33,10 @@ tables.show(
     [
         Column("at", say.text("column.at"), lambda r: r.at, "moment"),
         Column("by", say.text("column.by"), lambda r: r.actor_name, width=150),
-        Column("action", say.text("column.action"), lambda r: r.action, width=180),
-        Column("subject", say.text("column.subject"), lambda r: r.subject, width=200),
-        Column("before", say.text("column.before"), lambda r: facts(r.before), width=150),
+        Column("what", say.text("column.what"), lambda r: organization_panels.named(viewer, "did", r.action), width=190),
+        Column("action", say.text("column.action"), lambda r: r.action, width=140),
+        Column("subject", say.text("column.subject"), lambda r: r.subject, width=150),
+        Column("before", say.text("column.before"), lambda r: facts(r.before), width=110),
         Column("after", say.text("column.after"), lambda r: facts(r.after), width=330),
         Column("edge", say.text("column.edge"), lambda r: r.edge),
         Column("kind", say.text("column.kind"), lambda r: r.actor_kind.value),

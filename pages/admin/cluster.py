@@ -23,6 +23,8 @@ def live(viewer: Viewer) -> None:
     with layout.card(key="map", stretch=False):
         by = state.choice(say("cluster.by"), ("state", "organization", "template"), key="by", words=lambda k: say.text(f"by.{k}"))
         st.markdown(f":small[:gray[{say('map.legend')}]]")
+        if meant := node_map.legend(viewer, every.rows, by):
+            st.html(meant)
         chosen = node_map.show(viewer, seen.rows, every.rows, by)
         if chosen is not None:
             navigation.link(viewer, "pod", say("map.open", name=chosen.name), icon="open_in_new", uid=chosen.uid)

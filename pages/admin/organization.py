@@ -20,7 +20,7 @@ layout.facts(
         (say("organization.since"), fmt.day(seen.created_at)),
         (say("organization.slug"), plain(seen.slug)),
         (say("organization.label"), plain(seen.label or "–")),
-        (say("organization.country"), plain(seen.country or "–")),
+        (say("organization.country"), plain(fmt.country(seen.country))),
         (say("organization.money"), say("organization.no_billing")),
     ]
 )

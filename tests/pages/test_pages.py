@@ -11,8 +11,10 @@ import pytest
 
 import app.demo as demo
 from app.container import Container
+from app.services import cluster as cluster_service
 from app.services import organizations as organization_service
-from app.ui import navigation, pod_facts
+from app.ui import navigation, node_map, pod_facts
+from app.ui.format import formatter
 from app.ui.messages import Say
 from models.domain.access import StaffRole, job_actor
 from models.domain.instances import State
@@ -235,3 +237,22 @@ def test_capacity_says_how_many_pods_the_worst_loss_takes_down(small_demo: Conta
     assert re.search(
         r"Not every node can be lost\]: without node-\d, (\d+) pods would be down \((\d+) by their disks, (\d+) for want", said
     )
+
+
+@pytest.mark.parametrize(("by", "told"), [("state", "Healthy"), ("template", "wordpress")])
+def test_the_map_says_what_its_colours_mean(small_demo: Container, by: str, told: str) -> None:
+    with small_demo.reading(job_actor("test"), "cli") as ctx:
+        pods = cluster_service.pods(ctx, limit=cluster_service.MOST_PODS).rows
+    seen = cast(Any, SimpleNamespace(say=Say("en"), format=formatter("en", "UTC")))
+    meant = node_map.legend(seen, pods, by)
+    [count] = re.findall(rf"</span> {told} (\d+)<", meant)
+    group = {"state": lambda p: p.condition.state.value.capitalize(), "template": lambda p: p.template}[by]
+    assert int(count) == sum(group(p) == told for p in pods)
+    assert not node_map.legend(seen, pods, "organization"), "27 names have no 27 colours"
+
+
+def test_the_audit_and_the_country_are_told_in_words(small_demo: Container) -> None:
+    done = open_page(small_demo, ADMIN, "admin/audit").dataframe[0].value
+    assert "Loaded the demo" in list(done["what"])
+    assert "Country" in (said := texts(open_page(small_demo, ADMIN, "admin/organization", **_things(small_demo)["organization"])))
+    assert "Indonesia" in said

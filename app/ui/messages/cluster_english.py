@@ -96,6 +96,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "map.alt": "Nodes as columns of pods; the tables below hold the same pods",
     "map.use": "uses {used} of {asked} requested",
     "map.allocatable": "{node} can give {size}",
+    "map.no_template": "No template",
     "map.open": "Open {name}",
     "column.state": "State",
     "column.organization": "Organization",
