@@ -14,6 +14,7 @@ from app.gateways.payments import Answer, Charge, DummyGateway, PaymentGateway
 from app.jobs.runner import new_worker
 from app.logs import logger
 from app.services import decisions, passes
+from app.services.credentials import PURPOSE
 from app.services.passes import Proof, Work
 from models.domain.access import job_actor
 from models.domain.changesets import ChangeState, Purpose
@@ -33,8 +34,6 @@ ACTOR = job_actor("provisioner")
 PAUSE_SECONDS = 1.0
 ACROSS = 4
 """So many instances are worked on at once."""
-PURPOSE = "credentials"
-"""For which drawn secrets are sealed."""
 
 
 class Driver:

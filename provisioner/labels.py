@@ -16,6 +16,7 @@ INTERNET = "moorage.dev/internet"
 COMPONENT = "app.kubernetes.io/component"
 STEP = "moorage.dev/step"
 GENERATION = "moorage.dev/generation"
+RESTARTS = "moorage.dev/restarts"
 
 Object = dict[str, Any]
 """A Kubernetes object as it is sent: plain data."""

@@ -53,6 +53,8 @@ class Wanted:
     ground: Ground
     running: bool = True
     generation: int = 1
+    restarts: int = 0
+    """Another number makes its containers begin anew."""
 
     @property
     def url(self) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from provisioner.catalogue.quantities import bytes_of, cores_of, cpu, size
 from provisioner.catalogue.schema import REFERENCE, Component, Probe, Setup
 from provisioner.isolation import SETUP_CPU, SETUP_MEMORY
-from provisioner.labels import COMPONENT, EXPOSED, INTERNET, STEP, Object, common, made, selector
+from provisioner.labels import COMPONENT, EXPOSED, INTERNET, RESTARTS, STEP, Object, common, made, selector
 from provisioner.wanted import Wanted, resolved
 
 SECRETS = "secrets"
@@ -70,9 +70,14 @@ def deployment(wanted: Wanted, component: Component) -> Object:
         "progressDeadlineSeconds": wanted.template.ready_within_seconds,
         "strategy": strategy,
         "selector": {"matchLabels": selector(wanted, component.name)},
-        "template": {"metadata": {"labels": labels}, "spec": pod},
+        "template": {"metadata": _noted(wanted, labels), "spec": pod},
     }
     return made(wanted, "Deployment", "apps/v1", component.name, {"spec": spec}, labels={COMPONENT: component.name})
+
+
+def _noted(wanted: Wanted, labels: Mapping[str, str]) -> Object:
+    """Labels, and the number of restarts once there was one: as with `kubectl rollout restart`, another note is another pod."""
+    return {"labels": labels} | ({"annotations": {RESTARTS: str(wanted.restarts)}} if wanted.restarts else {})
 
 
 def job(wanted: Wanted, step: Setup) -> Object:

@@ -71,7 +71,7 @@ def take(ctx: Context, *, change_set_id: str, holder: str, lease: timedelta = LE
     ctx.session.flush()
     if row.purpose is Purpose.REMOVE:
         _goto(ctx, instance, State.DELETING)
-    elif row.purpose in (Purpose.CREATE, Purpose.CHANGE, Purpose.START):
+    elif row.purpose in (Purpose.CREATE, Purpose.START):
         _goto(ctx, instance, State.PROVISIONING)
     wanted = specifications.wanted(ctx.session, instance, specification, ctx.ground)
     asks = wanted.running and row.purpose is not Purpose.REMOVE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from app.context import Context
@@ -30,24 +31,31 @@ class NoRoom(PlatformError):
         self.smaller = smaller
 
 
-def admission(ctx: Context, pods: Sequence[Resources]) -> Admission:
-    """Whether pods of these sizes fit beside all that runs and all that is sold. For other services, which check rights."""
+def admission(ctx: Context, pods: Sequence[Resources], *, instead_of: str = "", but: str = "") -> Admission:
+    """Whether pods of these sizes fit beside all that runs and all that is sold. For other services, which check rights.
+
+    `instead_of`: the namespace whose pods make room for them; `but`: the instance whose reservation does.
+    """
     snapshot = ctx.cluster.snapshot()
     if snapshot.stale_since is not None and ctx.now - snapshot.stale_since > TOO_OLD:
         raise Unavailable("The cluster has been silent for a while, so nobody knows what room there is. Try again in some minutes.")
+    if instead_of:
+        snapshot = replace(snapshot, pods={uid: pod for uid, pod in snapshot.pods.items() if pod.namespace != instead_of})
     space = placement.room(snapshot)
     levels = capacity.levels(space, float(settings.get(ctx, "sale_limit")))
-    return rules.admit(space, held(ctx, snapshot), pods, levels, ctx.now)
+    return rules.admit(space, held(ctx, snapshot, but=but), pods, levels, ctx.now)
 
 
-def held(ctx: Context, snapshot: Snapshot) -> list[Sequence[Resources]]:
-    """By reservation the pods that are sold and do not exist yet."""
+def held(ctx: Context, snapshot: Snapshot, *, but: str = "") -> list[Sequence[Resources]]:
+    """By reservation the pods that are sold and do not exist yet, without the one of the instance `but`."""
     there: dict[str, list[Resources]] = {}
     for pod in snapshot.pods.values():
         if pod.active:
             there.setdefault(pod.namespace, []).append(pod.request)
     found: list[Sequence[Resources]] = []
     for one in store.open_(ctx.session, snapshot.cluster):
+        if one.instance_id == but:
+            continue
         instance = instances.by_id(ctx.session, one.instance_id)
         found.append(missing(one.pods, there.get(instance.namespace, ()) if instance else ()))
     return found

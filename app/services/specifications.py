@@ -43,6 +43,7 @@ def wanted(session: Session, instance: Instance, specification: Specification, g
         ground=ground,
         running=specification.running,
         generation=specification.generation,
+        restarts=specification.restarts,
     )
 
 
@@ -69,6 +70,7 @@ def add(
     parameters: Mapping[str, Any],
     email: str,
     running: bool = True,
+    restarts: int = 0,
     reason: str,
 ) -> Specification:
     """The next generation of what is wanted; flushed."""
@@ -81,6 +83,7 @@ def add(
         parameters=json.dumps(parameters, ensure_ascii=False, sort_keys=True),
         email=email,
         running=running,
+        restarts=restarts,
         reason=reason,
         by_name=ctx.actor.name,
         created_at=ctx.now,

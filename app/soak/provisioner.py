@@ -19,11 +19,12 @@ from sqlmodel import col, select
 from app.auth.seal import Seal
 from app.config import Settings
 from app.container import Container
-from app.driver import ACTOR, PURPOSE, Driver
+from app.driver import ACTOR, Driver
 from app.gateways.mail import gateway
 from app.provisioning import cluster_of
 from app.services import offers, orders
 from app.services import specifications as wishes
+from app.services.credentials import PURPOSE
 from app.soak import victims
 from app.soak.jobs import NOTHING
 from models.domain.access import MemberRole, member_actor

@@ -25,6 +25,8 @@ class Specification(SQLModel, table=True):
     email: str
     """For the first sign-in and the app's own mails."""
     running: bool = True
+    restarts: int = 0
+    """Goes up when its containers are to begin anew."""
     reason: str = ""
     """Why it was wanted, in few words."""
     by_name: str

@@ -1,0 +1,212 @@
+"""What people do with an app that Moorage runs: stop, start, restart, another plan, other settings, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from app.context import Context
+from app.services import audit, changesets, editions, offers, selling, specifications
+from app.services.changesets import ChangeSetView
+from app.services.organizations import NOTHING_HERE
+from app.services.selling import NoRoom
+from models.domain.access import ActorKind, Permission
+from models.domain.changesets import ChangeState, Purpose
+from models.domain.errors import Conflict, Invalid, NotFound, NotPermitted
+from models.domain.instances import LIVING, State
+from models.domain.subscriptions import ENDED, SubscriptionState
+from models.domain.subscriptions import move as moved
+from models.store import catalogue, instances, reservations, subscriptions
+from models.store import changesets as rows
+from models.store import specifications as wishes
+from models.store.instances import Instance
+from models.store.specifications import Specification
+from provisioner import footprint
+from provisioner.desired import desired
+from provisioner.wanted import check_parameters
+
+RUNS = frozenset({State.PROVISIONING, State.READY, State.DEGRADED})
+
+
+def stop(ctx: Context, *, instance_id: str) -> ChangeSetView:
+    """End its containers; volumes, address and credentials stay."""
+    row, wish = _operated(ctx, instance_id)
+    if not wish.running:
+        raise Conflict(f"{row.name} is stopped already.")
+    return _want(ctx, row, wish, Purpose.STOP, "stopped", running=False)
+
+
+def start(ctx: Context, *, instance_id: str) -> ChangeSetView:
+    """Run it again as it was; NoRoom when its place was taken meanwhile."""
+    row, wish = _operated(ctx, instance_id)
+    if wish.running:
+        raise Conflict(f"{row.name} runs already.")
+    _hold(ctx, row, replace_wish(wish, running=True), Purpose.START)
+    return _want(ctx, row, wish, Purpose.START, "started", running=True)
+
+
+def restart(ctx: Context, *, instance_id: str) -> ChangeSetView:
+    """End its containers and begin them anew."""
+    row, wish = _operated(ctx, instance_id)
+    if not wish.running:
+        raise Conflict(f"{row.name} is stopped. Start it instead.")
+    return _want(ctx, row, wish, Purpose.CHANGE, "restarted", restarts=wish.restarts + 1)
+
+
+def change_plan(ctx: Context, *, instance_id: str, plan: str) -> ChangeSetView:
+    """Another size of the same app. A dearer one needs the right to pay; a volume never becomes smaller.
+
+    From a trial to a paid plan leads an order of its own, not this.
+    """
+    row, wish = _operated(ctx, instance_id)
+    now = catalogue.plan_by_id(ctx.session, wish.plan_id)
+    wanted = next((one for one in offers.get(ctx, template=row.template).plans if one.name == plan), None)
+    if wanted is None or now is None:
+        raise Invalid(f"There is no plan “{plan}” for {row.template}. Choose one of the catalogue.", field="plan")
+    if wanted.id == now.id:
+        raise Conflict(f"{row.name} has the plan {plan} already.")
+    if (wanted.trial_days is not None) != (now.trial_days is not None):
+        raise Conflict("A trial becomes paid when it is paid for, and a paid app never becomes a trial again.")
+    if wanted.storage_bytes < now.storage_bytes:
+        raise Conflict(f"The plan {plan} has less storage than {row.name} has now, and a volume cannot become smaller.")
+    subscription = subscriptions.of_instance(ctx.session, row.id)
+    price = wanted.prices[subscription.currency] if subscription else wanted.price_minor
+    item = _item(ctx, row, subscription)
+    if item is None or price > item.price_minor:
+        ctx.require(Permission.MANAGE_OWN_BILLING, row.organization_id)
+        if ctx.actor.kind is ActorKind.TOKEN:
+            raise NotPermitted("A token cannot choose what costs more. Sign in and choose it there.")
+    if wish.running:
+        _hold(ctx, row, replace_wish(wish, plan_id=wanted.id), Purpose.CHANGE)
+    if item is not None and subscription is not None:
+        item.until = ctx.now
+        ctx.session.add(item)
+        ctx.session.add(
+            subscriptions.SubscriptionItem(
+                subscription_id=subscription.id, instance_id=row.id, plan_id=wanted.id, price_minor=price, since=ctx.now
+            )
+        )
+    row.plan_id = wanted.id
+    ctx.session.add(row)
+    return _want(ctx, row, wish, Purpose.CHANGE, f"plan {plan}", plan_id=wanted.id)
+
+
+def change_settings(ctx: Context, *, instance_id: str, parameters: Mapping[str, Any]) -> ChangeSetView:
+    """Other answers to what the template asks (image, variables, copies); what is left out stays."""
+    row, wish = _operated(ctx, instance_id)
+    template = editions.read(ctx.session, wish.edition)
+    merged = dict(wish.given) | dict(parameters)
+    understood = check_parameters(template, merged)
+    changed = replace_wish(wish, parameters=understood)
+    if wish.running:
+        _hold(ctx, row, changed, Purpose.CHANGE)
+    return _want(ctx, row, wish, Purpose.CHANGE, "settings", parameters=understood)
+
+
+def roll_back(ctx: Context, *, instance_id: str, generation: int) -> ChangeSetView:
+    """Want again what was wanted in an earlier generation: edition and settings; plan and running stay as they are now."""
+    row, wish = _operated(ctx, instance_id)
+    before = wishes.generation(ctx.session, row.id, generation)
+    if before is None or before.generation == wish.generation:
+        raise NotFound(f"{row.name} has no earlier settings with the number {generation}.")
+    if wish.running:
+        _hold(ctx, row, replace_wish(wish, edition=before.edition, parameters=before.given), Purpose.CHANGE)
+    return _want(ctx, row, wish, Purpose.CHANGE, f"back to {generation}", edition=before.edition, parameters=dict(before.given))
+
+
+def remove(ctx: Context, *, instance_id: str, typed_name: str) -> ChangeSetView:
+    """Delete the app with all its data, by somebody who may pay and typed its name; its subscription ends. Not by a token."""
+    row, _ = _operated(ctx, instance_id)
+    ctx.require(Permission.MANAGE_OWN_BILLING, row.organization_id)
+    if ctx.actor.kind is ActorKind.TOKEN:
+        raise NotPermitted("A token cannot delete an app. Sign in and delete it there.")
+    if typed_name.strip() != row.name:
+        raise Invalid(
+            f"Type the app's name, “{row.name}”, to confirm: its data is deleted and cannot be brought back.", field="typed_name"
+        )
+    if row.state is State.ORDERED:
+        raise Conflict("Nothing of this app was made yet. Take the order back instead.")
+    reservations.end(ctx.session, row.id, ctx.now)
+    subscription = subscriptions.of_instance(ctx.session, row.id)
+    item = _item(ctx, row, subscription)
+    if item is not None and subscription is not None:
+        item.until = ctx.now
+        ctx.session.add(item)
+        ctx.session.flush()
+        left = [one for one in subscriptions.items(ctx.session, subscription.id) if one.until is None]
+        if not left and subscription.state not in ENDED:
+            subscriptions.move(
+                ctx.session, subscription.id, subscription.state, moved(subscription.state, SubscriptionState.EXPIRED)
+            )
+    made = changesets.begin(ctx, row, purpose=Purpose.REMOVE)
+    _note(ctx, row, "instances.remove", {"name": row.name, "namespace": row.namespace})
+    return changesets.get(ctx, change_set_id=made.id)
+
+
+def replace_wish(wish: Specification, **changes: Any) -> Specification:
+    """The wish with other parts, not kept."""
+    import json
+
+    facts = wish.model_dump()
+    if "parameters" in changes:
+        changes["parameters"] = json.dumps(changes["parameters"], ensure_ascii=False)
+    return Specification(**(facts | changes))
+
+
+def _operated(ctx: Context, instance_id: str) -> tuple[Instance, Specification]:
+    """A living app of ours that the actor may operate, and what is wanted of it."""
+    row = instances.by_id(ctx.session, instance_id)
+    if row is None:
+        raise NotFound(NOTHING_HERE)
+    ctx.require(Permission.SEE_OWN_INSTANCES, row.organization_id)
+    ctx.require(Permission.OPERATE_OWN_INSTANCES, row.organization_id)
+    wish = wishes.newest(ctx.session, row.id)
+    if wish is None:
+        raise Conflict(f"“{row.name}” runs in the cluster without Moorage's doing, so Moorage does not change it.")
+    if row.state not in LIVING or row.state is State.DELETING:
+        raise Conflict(f"“{row.name}” is {'gone' if row.state is State.GONE else 'being deleted'}.")
+    work = rows.open_of(ctx.session, row.id)
+    if work is not None and work.state is ChangeState.HELD:
+        raise Conflict(f"“{row.name}” is not made yet: its order is still open.")
+    if row.state is State.SUSPENDED:
+        raise Conflict(f"“{row.name}” is suspended. Its subscription has to be put right first.")
+    return row, wish
+
+
+def _want(ctx: Context, row: Instance, wish: Specification, purpose: Purpose, reason: str, **changes: Any) -> ChangeSetView:
+    facts: dict[str, Any] = {
+        "edition": wish.edition, "plan_id": wish.plan_id, "parameters": wish.given, "email": wish.email, "running": wish.running,
+        "restarts": wish.restarts,
+    }  # fmt: skip
+    made = specifications.add(ctx, row, reason=reason, **(facts | changes))
+    work = changesets.begin(ctx, row, purpose=purpose)
+    shown = {name: value for name, value in changes.items() if name != "parameters"}
+    _note(ctx, row, f"instances.{purpose.value}", {"generation": made.generation, "reason": reason} | shown)
+    return changesets.get(ctx, change_set_id=work.id)
+
+
+def _hold(ctx: Context, row: Instance, wish: Specification, purpose: Purpose) -> None:
+    """Hold the room that the app needs from now on; what it has already counts for it."""
+    reservations.lock(ctx.session, row.cluster)
+    steps = desired(replace(specifications.wanted(ctx.session, row, wish, ctx.ground), running=True))
+    pods = footprint.pods(steps)
+    answer = selling.admission(ctx, pods, instead_of=row.namespace, but=row.id)
+    if not answer.fits:
+        what = "started" if purpose is Purpose.START else "changed"
+        raise NoRoom(f"{row.name} cannot be {what} now. " + selling.sentence(answer, "asked for"))
+    reservations.end(ctx.session, row.id, ctx.now)
+    reservations.hold(
+        ctx.session, cluster=row.cluster, instance_id=row.id, pods=pods, storage_bytes=footprint.storage(steps), now=ctx.now
+    )
+
+
+def _item(ctx: Context, row: Instance, subscription: subscriptions.Subscription | None) -> subscriptions.SubscriptionItem | None:
+    if subscription is None:
+        return None
+    found = subscriptions.items(ctx.session, subscription.id)
+    return next((one for one in found if one.instance_id == row.id and one.until is None), None)
+
+
+def _note(ctx: Context, row: Instance, action: str, after: Mapping[str, Any]) -> None:
+    audit.record(ctx, action=action, subject=row.id, organization=row.organization_id, after=after)
