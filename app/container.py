@@ -127,11 +127,6 @@ def world_file(settings: Settings) -> Path:
     return settings.data / "world.json"
 
 
-def objects_file(settings: Settings) -> Path:
-    """What was made in the simulated cluster, beside its world."""
-    return settings.data / "world-objects.sqlite"
-
-
 def prepare_directory(settings: Settings) -> None:
     """Create the data directory and its folders, for their owner alone; a sentence when that cannot be done."""
     try:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from app.config import Settings
-from app.container import objects_file
+from app.container import world_file
 from models.domain.clock import Clock
 from provisioner.cluster import Cluster
 
@@ -22,14 +22,14 @@ def cluster_of(settings: Settings, clock: Clock) -> Iterator[Cluster]:
         with _connected(settings.kubeconfig, settings.kube_context) as cluster:
             yield cluster
         return
-    from models.world.objects import ObjectFile
+    from models.world.file import open_world
     from provisioner.cluster.simulated import SimulatedCluster
 
-    objects = ObjectFile(objects_file(settings))
+    world = open_world(world_file(settings), settings.demo_seed, clock)
     try:
-        yield SimulatedCluster(clock, objects)
+        yield SimulatedCluster(clock, world)
     finally:
-        objects.close()
+        world.close()
 
 
 @contextmanager

@@ -51,11 +51,13 @@ def _deployment(found: Object) -> Standing:
     if status.get("observedGeneration", 0) < found["metadata"].get("generation", 1):
         return Coming(f"{name}: the change was not noticed yet")
     conditions = _conditions(found)
-    failure = conditions.get("ReplicaFailure")
+    failure, progress = conditions.get("ReplicaFailure"), conditions.get("Progressing")
+    late = progress is not None and progress.get("reason") == "ProgressDeadlineExceeded"
     if failure is not None and failure["status"] == "True":
-        return Failed(f"{name}: {failure.get('message', 'no pod can be made')}")
-    progress = conditions.get("Progressing")
-    if progress is not None and progress.get("reason") == "ProgressDeadlineExceeded":
+        refused = f"{name}: {failure.get('message', 'no pod can be made')}"
+        # a pod that still ends counts against the quota; its successor is made when it has gone
+        return Coming(refused) if "exceeded quota" in refused and not late else Failed(refused)
+    if late:
         return Failed(f"{name}: not ready within {spec.get('progressDeadlineSeconds', 600)} s")
     copies = spec.get("replicas", 1)
     updated, total, available = (status.get(key, 0) for key in ("updatedReplicas", "replicas", "availableReplicas"))

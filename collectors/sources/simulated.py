@@ -14,11 +14,11 @@ from collectors.entities import ENTITIES, PROBE
 from collectors.frames import entity_frame, record_schema
 from collectors.sources.kubernetes_changes import ChangeLog
 from collectors.sources.port import NOT_SAMPLED, Changes, Finding, ProbeTarget, QueryReport, Reading, Severity, Window
-from collectors.sources.simulated_file import WorldFile, open_world
 from models.domain.clock import Clock, stopwatch
 from models.domain.cluster import Event, Node, Pod, Snapshot
 from models.domain.errors import Unavailable
 from models.world.faults import Fault, Kind
+from models.world.file import WorldFile, open_world
 from models.world.table import Table
 from models.world.world import World
 
@@ -174,8 +174,9 @@ class SimulatedInventory:
         return _stale(known, down)
 
     def version(self) -> Hashable:
-        """The world: a fault that is ordered or ended makes another one."""
-        return self._world.world, self._started
+        """The world: a fault that is ordered or ended makes another one, an order through its API takes it on."""
+        world = self._world.world
+        return world, world.taken, self._started
 
     def changes(self, now: datetime) -> Changes:
         """What happened since it was last acknowledged; while the API is down nothing of that time."""
@@ -220,6 +221,7 @@ def _stale(known: Snapshot, down: Fault) -> Snapshot:
         namespaces=known.namespaces,
         quotas=known.quotas,
         events=known.events,
+        addresses=known.addresses,
         stale_since=down.start,
         trouble=_silent(down),
     )
@@ -277,26 +279,27 @@ class SimulatedProber:
 def probe_rows(world: World, target: ProbeTarget, at: np.ndarray) -> pl.DataFrame:
     """One row per instant (seconds since 1970)."""
     schema = record_schema(PROBE)
-    reached = world.reach(target.namespace, at)
-    good = np.zeros(len(at), dtype=np.bool_) if reached is None else reached[0] > 0.5
-    latency = np.zeros(len(at)) if reached is None else reached[1]
-    why = (
+    reached = world.reach(target.namespace, target.address, at)
+    named = np.zeros(len(at), dtype=np.bool_) if reached is None else reached[0] > 0.5
+    good = named if reached is None else reached[1] > 0.5
+    latency = np.zeros(len(at)) if reached is None else reached[2]
+    status = pl.when("named").then(pl.lit(503)).otherwise(pl.lit(None if reached is None else 404))
+    nowhere = (
         f"No app of the simulated cluster is in the namespace {target.namespace}."
         if reached is None
-        else "503 Service Unavailable: no pod is ready."
+        else f"404 Not Found: no Ingress in the namespace {target.namespace} names this address."
     )
+    why = pl.when("named").then(pl.lit("503 Service Unavailable: no pod is ready.")).otherwise(pl.lit(nowhere))
     expires = _renewed(at, world.origin) if target.address.startswith("https://") else np.full(len(at), math.nan)
-    up = pl.Series(good)
-    frame = pl.DataFrame(
-        {"ts": times(at), "latency_seconds": pl.Series(latency), "certificate_expires_at": times(expires), "up": up}
-    )
+    columns = {"latency_seconds": pl.Series(latency), "up": pl.Series(good), "named": pl.Series(named)}
+    frame = pl.DataFrame({"ts": times(at), "certificate_expires_at": times(expires), **columns})
     return frame.with_columns(
         pl.lit(target.namespace).alias("namespace"),
         pl.lit(target.address).alias("address"),
         pl.when("up").then(pl.lit("up")).otherwise(pl.lit("down")).alias("outcome"),
-        pl.when("up").then(pl.lit(200)).otherwise(pl.lit(None if reached is None else 503)).alias("status"),
+        pl.when("up").then(pl.lit(200)).otherwise(status).alias("status"),
         pl.when("up").then("latency_seconds").otherwise(pl.lit(None if reached is None else 0.004)).alias("latency_seconds"),
-        pl.when("up").then(pl.lit("")).otherwise(pl.lit(why)).alias("reason"),
+        pl.when("up").then(pl.lit("")).otherwise(why).alias("reason"),
     ).select(pl.col(name).cast(kind) for name, kind in schema.items())
 
 

@@ -10,11 +10,13 @@ from enum import StrEnum
 from models.domain.cluster import Resources
 from models.world import chance
 from models.world.curves import PERIODS, ZONE, Personality
+from models.world.orders import LOCAL, Wish
 
 MIB = 2**20
 GIB = 2**30
-LOCAL = "local-path"
 REPLICATED = "longhorn"
+TOLERATED = 300.0
+"""Seconds after which a silent node's pods are driven away, where they say nothing else."""
 
 
 class Role(StrEnum):
@@ -38,9 +40,13 @@ class Component:
     replicas: int = 1
     volume_gib: int = 0
     storage_class: str = LOCAL
+    wish: Wish | None = None
+    """Of a component that was ordered through the API."""
 
     @property
     def kind(self) -> str:
+        if self.wish is not None:
+            return self.wish.kind
         return "StatefulSet" if self.role is Role.DATABASE else "Deployment"
 
     @property
@@ -48,7 +54,18 @@ class Component:
         return Resources(self.cpu, self.memory_mib * MIB, 1)
 
     @property
+    def container(self) -> str:
+        return self.name if self.wish is None else self.wish.container
+
+    @property
+    def tolerated(self) -> float:
+        """Seconds for which its pods stay on a node that is silent."""
+        return TOLERATED if self.wish is None else self.wish.tolerated
+
+    @property
     def limit(self) -> Resources:
+        if self.wish is not None:
+            return Resources(self.cpu_limit, self.wish.memory_limit)
         return Resources(self.cpu_limit, 2 * self.memory_mib * MIB)
 
     @property
@@ -57,6 +74,18 @@ class Component:
         if not self.volume_gib:
             return ""
         return f"data-{self.name}-0" if self.kind == "StatefulSet" else f"{self.name}-data"
+
+    @property
+    def volumes(self) -> tuple[str, ...]:
+        """Names of all its volume claims."""
+        if self.wish is not None:
+            return self.wish.claims
+        return (self.claim,) if self.claim else ()
+
+
+def ordered(name: str, wish: Wish) -> Component:
+    """The component that an order asks for."""
+    return Component(name, Role(wish.role), wish.image, wish.cpu, wish.memory // MIB, wish.cpu_limit, wish=wish)
 
 
 def _postgres(memory: int, cpu: float, gib: int, storage: str = LOCAL) -> Component:
@@ -169,7 +198,9 @@ def personality(seed: int, name: str, component: Component, *, fades_at: float, 
         amplitude=amplitude,
         phase=tuple(float(p) for p in phase),
         cpu_idle=asked * draw("idle", 0.03, 0.09),
-        cpu_busy=asked * busy * traffic,
+        cpu_busy=asked * busy * traffic
+        if component.wish is None
+        else min(asked * busy * traffic, 0.4 * component.cpu_limit or asked),
         cpu_start={Role.WEB: 9.0, Role.WORKER: 6.0, Role.DATABASE: 4.0, Role.CACHE: 0.3, Role.SYSTEM: 2.0}[role],
         job_cores=asked * draw("job", 0.6, 1.6) if backup else 0.0,
         job_second=(draw("job at", 1.0, 5.0) * 3600.0 - ZONE) % 86400.0,
@@ -178,7 +209,7 @@ def personality(seed: int, name: str, component: Component, *, fades_at: float, 
         received=bytes_each * traffic * draw("rx", 0.6, 1.4),
         sent=bytes_each * traffic * draw("tx", 2.0, 9.0),
         read=4000.0 * traffic * draw("read", 0.2, 2.0),
-        written=9000.0 * traffic * draw("write", 0.2, 2.0) if component.volume_gib else 300.0,
+        written=9000.0 * traffic * draw("write", 0.2, 2.0) if component.volumes else 300.0,
         memory=component.memory_mib * MIB * 0.78 * hungry,
         memory_limit=float(component.limit.memory),
         rss=draw("rss", 0.7, 0.9),

@@ -101,9 +101,9 @@ class Gauge:
         first = float(x[0])
         for pod in pods:
             meter = self._meter(pod)
-            if pod.gone is not None and pod.gone <= first:
+            if pod.until <= first:
                 if pod.uid not in self._past:
-                    self._past[pod.uid] = meter.life(np.array([pod.gone]))[0]
+                    self._past[pod.uid] = meter.life(np.array([pod.until]))[0]
                 pod_sum += self._past[pod.uid]
             else:
                 pod_sum += meter.life(x)[0]
@@ -186,7 +186,7 @@ class Gauge:
         memory, cores, ran = np.zeros(len(x)), np.full(len(x), SYSTEM_CORES), np.zeros(len(x))
         first = float(x[0])
         for pod in pods:
-            if pod.gone is not None and pod.gone <= first:
+            if pod.until <= first:
                 continue
             meter = self._meter(pod)
             runs = meter.runs()

@@ -24,7 +24,9 @@ FORM = 1
 _TABLES = """
 CREATE TABLE object (kind TEXT, namespace TEXT, name TEXT, body TEXT NOT NULL, PRIMARY KEY (kind, namespace, name)) WITHOUT ROWID;
 CREATE INDEX object_namespace ON object (namespace);
-CREATE TABLE change (number INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, body TEXT);
+CREATE TABLE change (number INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, body TEXT NOT NULL);
+CREATE TABLE counter (number INTEGER NOT NULL);
+INSERT INTO counter VALUES (0);
 """
 _PATIENCE = 30.0
 """Seconds for which a change waits for those of other processes; each takes milliseconds."""
@@ -52,6 +54,13 @@ class Held:
         )
         return [json.loads(body) for (body,) in rows]
 
+    def ending(self) -> list[Object]:
+        """Namespaces that somebody deleted."""
+        rows = self._connection.execute(
+            "SELECT body FROM object WHERE kind = 'Namespace' AND instr(body, '\"deletionTimestamp\"') > 0 ORDER BY name"
+        )
+        return [json.loads(body) for (body,) in rows]
+
     def put(self, key: Key, body: Object) -> None:
         kind, namespace, name = key
         self._connection.execute(
@@ -68,23 +77,35 @@ class Held:
         self._connection.execute("DELETE FROM object WHERE namespace = ?", (namespace,))
         self.remove(("Namespace", None, namespace))
 
-    def note(self, at: datetime, body: Object | None) -> int:
-        """Write down that something changed at `at`; its number, larger than all before it."""
-        cursor = self._connection.execute(
-            "INSERT INTO change (at, body) VALUES (?, ?)", (at.isoformat(), None if body is None else json.dumps(body))
-        )
+    def number(self) -> int:
+        """The next one; no other object had it."""
+        (number,) = self._connection.execute("UPDATE counter SET number = number + 1 RETURNING number").fetchone()
+        return int(number)
+
+    def note(self, at: datetime, body: Object) -> int:
+        """Write down an order of `at`; its number, larger than all before it."""
+        cursor = self._connection.execute("INSERT INTO change (at, body) VALUES (?, ?)", (at.isoformat(), json.dumps(body)))
         assert cursor.lastrowid is not None  # noqa: S101  an insert has one
         return cursor.lastrowid
 
     def noted(self, after: int) -> list[tuple[int, datetime, Object]]:
-        """What was written down with a body after that number, oldest first."""
+        """What was written down after that number, oldest first."""
         rows = self._connection.execute("SELECT number, at, body FROM change WHERE number > ? ORDER BY number", (after,))
-        return [(number, aware(datetime.fromisoformat(at)), json.loads(body)) for number, at, body in rows if body is not None]
+        return [(number, aware(datetime.fromisoformat(at)), json.loads(body)) for number, at, body in rows]
 
-    def newest(self) -> tuple[int, datetime | None]:
-        """Number and time of the newest change; 0 and None without one."""
-        row = self._connection.execute("SELECT number, at FROM change ORDER BY number DESC LIMIT 1").fetchone()
-        return (0, None) if row is None else (row[0], aware(datetime.fromisoformat(row[1])))
+    def newest(self) -> int:
+        """Number of the newest order, 0 without one."""
+        row = self._connection.execute("SELECT max(number) FROM change").fetchone()
+        return row[0] or 0
+
+    def last(self) -> datetime | None:
+        """When something was last written down."""
+        row = self._connection.execute("SELECT at FROM change ORDER BY number DESC LIMIT 1").fetchone()
+        return None if row is None else aware(datetime.fromisoformat(row[0]))
+
+    def clear(self) -> None:
+        self._connection.execute("DELETE FROM object")
+        self._connection.execute("DELETE FROM change")
 
 
 class ObjectFile:
@@ -112,11 +133,19 @@ class ObjectFile:
         with self._transaction("BEGIN IMMEDIATE") as held:
             yield held
 
+    def newest(self) -> int:
+        """Number of the newest order, 0 without one; cheap, for it is asked all the time."""
+        if self._path is not None and self._connection is None and not self._path.exists():
+            return 0
+        with self.reading() as held:
+            return held.newest()
+
     def clear(self) -> None:
         """Take everything away; numbers of changes go on."""
-        with self.changing():
-            for table in ("object", "change"):
-                self._open().execute(f"DELETE FROM {table}")
+        if self._path is not None and self._connection is None and not self._path.exists():
+            return
+        with self.changing() as held:
+            held.clear()
 
     def close(self) -> None:
         """Let go of the file; the next question opens it again. What was in memory only is gone."""

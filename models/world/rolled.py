@@ -77,7 +77,7 @@ def _pods(world: World, x: Floats) -> list[Part]:
     for pod in alive(world, float(x[0]) - SECONDS, float(x[-1])):
         if pod.scheduled is None:
             continue
-        end = math.inf if pod.gone is None else pod.gone
+        end = pod.until
         here = x[_span(x, pod.scheduled, end)]
         if not len(here):
             continue
@@ -158,7 +158,7 @@ def _volumes(world: World, x: Floats) -> list[Part]:
     for binding in world.timeline.bindings.values():
         if binding.bound is None:
             continue
-        here = x[_span(x, binding.bound, math.inf)]
+        here = x[_span(x, binding.bound, binding.until)]
         if not len(here):
             continue
         facts = volume_facts(world, binding)
@@ -172,11 +172,11 @@ def _ingress(world: World, x: Floats) -> list[Part]:
     found: list[Part] = []
     for instance, start, end in world.ingress().processes():
         for service in world.services():
-            since = max(start, service.slots[0].pods[0].created)
-            here = x[_span(x, since, end)]
-            if since >= end or not len(here):
+            since, until = max(start, service.since), min(end, service.until)
+            here = x[_span(x, since, until)]
+            if since >= until or not len(here):
                 continue
-            edges = np.clip(np.concatenate((here[:1] - SECONDS, here)), since, end)
+            edges = np.clip(np.concatenate((here[:1] - SECONDS, here)), since, until)
             covered = np.diff(edges)
             facts = service_facts(service, instance)
             columns = _row(world, here, covered, covered)

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.world import chance, filesystems, machines, meters, traffic, view
-from models.world.apps import LOCAL
 from models.world.chance import Floats
 from models.world.filesystems import Disk
+from models.world.orders import LOCAL
 from models.world.table import Facts, Table, table
 from models.world.timeline import Binding, Incarnation, Machine
 from models.world.traffic import Service
@@ -70,14 +70,14 @@ def _stamped(world: World, ticks: Floats, x: Floats, columns: Mapping[str, Float
 
 def alive(world: World, first: float, last: float) -> list[Incarnation]:
     """Pods that are there at some time in [first, last]."""
-    return [pod for pod in world.timeline.pods if pod.created <= last and (pod.gone is None or pod.gone > first)]
+    return [pod for pod in world.timeline.pods if pod.created <= last and pod.until > first]
 
 
 def pod_facts(world: World, pod: Incarnation) -> Facts:
     return {
         "namespace": pod.slot.namespace,
         "uid": pod.uid,
-        "container": pod.slot.component.name,
+        "container": pod.slot.component.container,
         "pod": pod.name,
         "node": pod.node or "",
         "started_at": math.nan if pod.scheduled is None else pod.scheduled + world.origin,
@@ -106,7 +106,7 @@ def service_facts(service: Service, instance: str) -> Facts:
 def _pods(world: World, grid: _Grid) -> list[Part]:
     found: list[Part] = []
     for pod in alive(world, grid.first, grid.last):
-        ticks, x = grid.scrapes(pod.uid, pod.created, math.inf if pod.gone is None else pod.gone)
+        ticks, x = grid.scrapes(pod.uid, pod.created, pod.until)
         if len(x):
             machine = world.timeline.machines[pod.node] if pod.node else None
             columns = world.meter(pod).read(x, machine)
@@ -151,7 +151,7 @@ def _volumes(world: World, grid: _Grid) -> list[Part]:
     for binding in world.timeline.bindings.values():
         if binding.bound is None:
             continue
-        ticks, x = grid.scrapes(f"{binding.namespace}/{binding.name}", binding.bound, math.inf)
+        ticks, x = grid.scrapes(f"{binding.namespace}/{binding.name}", binding.bound, binding.until)
         if len(x):
             facts = volume_facts(world, binding)
             found.append((facts, _stamped(world, ticks, x, traffic.volume(binding, x, world.seed))))
@@ -167,15 +167,15 @@ def _ingress(world: World, grid: _Grid) -> list[Part]:
         if not len(x):
             continue
         for service in world.services():
-            born = service.slots[0].pods[0].created
-            since = np.searchsorted(x, born)
-            if since == len(x):
+            born = service.since
+            since, until = np.searchsorted(x, (born, service.until))
+            if since >= until:
                 continue
-            here = x[since:]
+            here = x[since:until]
             counted = np.floor(service.life(here) - service.life(np.array([max(start, born)])))
             facts = service_facts(service, instance)
             columns = dict(zip(traffic.COUNTERS, counted, strict=True))
-            found.append((facts, _stamped(world, ticks[since:], here, columns)))
+            found.append((facts, _stamped(world, ticks[since:until], here, columns)))
     return found
 
 

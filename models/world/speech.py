@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from models.world import chance
-from models.world.timeline import Incarnation, Machine, Saying, Timeline
+from models.world.timeline import Incarnation, Machine, Saying, Timeline, Work
 
 FORGOTTEN = 3600.0
 
@@ -24,6 +24,10 @@ class Speech:
     def node(self, x: float, machine: Machine, type_: str, reason: str, message: str) -> None:
         who = "kubelet" if reason == "NodeReady" else "node-controller"
         self._say(x, "", "Node", machine.name, machine.uid, type_, reason, message, who)
+
+    def work(self, x: float, work: Work, type_: str, reason: str, message: str) -> None:
+        who = "job-controller" if work.kind == "Job" else "replicaset-controller"
+        self._say(x, work.namespace, work.kind, work.name, work.uid, type_, reason, message, who)
 
     def _say(
         self, x: float, namespace: str, kind: str, name: str, uid: str, type_: str, reason: str, message: str, who: str

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from models.domain.cluster import Resources
 from models.world.apps import Component
 from models.world.curves import Office, Personality
+from models.world.orders import Wish
 
 
 @dataclass(slots=True)
@@ -32,7 +36,7 @@ class Run:
         return self.start <= x and (self.end is None or x < self.end)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Slot:
     """One replica of a component: what its pods, one after the other, have in common."""
 
@@ -44,6 +48,10 @@ class Slot:
     offices: list[Office] = field(default_factory=list)
     version: int = 1
     pods: list[Incarnation] = field(default_factory=list)
+    work: Work | None = None
+    """What it belongs to when it was ordered through the API."""
+    ended: float | None = None
+    """From when on it gets no pod any more."""
 
     @property
     def workload(self) -> str:
@@ -52,10 +60,11 @@ class Slot:
 
     @property
     def name(self) -> str:
-        return f"{self.namespace}/{self.component.name}/{self.replica}"
+        own = "" if self.work is None else f"@{self.work.uid}.{self.version}"
+        return f"{self.namespace}/{self.component.name}/{self.replica}{own}"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Incarnation:
     """One pod, from its creation until the API forgets it."""
 
@@ -73,6 +82,16 @@ class Incarnation:
     runs: list[Run] = field(default_factory=list)
     strikes: int = 0
     """Restarts in a row that did not last; the pause before the next start doubles with each."""
+    waits: list[tuple[float, str]] = field(default_factory=list)
+    """Why its container cannot start, each time that changed."""
+    finished: float | None = None
+    """When it had done its work: it holds no room any more, though the API still knows it."""
+
+    @property
+    def until(self) -> float:
+        """When its last container ended for good; infinite while none has."""
+        ends = [at for at in (self.gone, self.finished) if at is not None]
+        return min(ends) if ends else math.inf
 
     def exists(self, x: float) -> bool:
         return self.created <= x and (self.gone is None or x < self.gone)
@@ -129,6 +148,82 @@ class Binding:
     created: float
     bound: float | None = None
     node: str | None = None
+    uid: str = ""
+    """Of a claim that was ordered through the API."""
+    ended: float | None = None
+    binds: bool = True
+
+    @property
+    def until(self) -> float:
+        return math.inf if self.ended is None else self.ended
+
+    def exists(self, x: float) -> bool:
+        return self.created <= x < self.until
+
+
+@dataclass(slots=True, eq=False)
+class Turn:
+    """What a workload's owner wants from `x` on. Turns of one `revision` want the same pods."""
+
+    x: float
+    generation: int
+    copies: int
+    revision: int
+    wish: Wish
+    recreate: bool
+    deadline: float
+    complete: float | None = None
+    """When all of it stood for the first time."""
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """A Deployment or Job that was ordered through the API."""
+
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+    created: float
+    retries: int = 0
+    turns: list[Turn] = field(default_factory=list)
+    slots: list[Slot] = field(default_factory=list)
+    refusals: list[tuple[float, str]] = field(default_factory=list)
+    """From when on the cluster refuses its pods, and why; empty: it does no longer."""
+    outcomes: list[tuple[float, str, str]] = field(default_factory=list)
+    """Of a Job: `Complete` or `Failed`, and why."""
+    ended: float | None = None
+
+    def exists(self, x: float) -> bool:
+        return self.created <= x and (self.ended is None or x < self.ended)
+
+
+@dataclass(slots=True, eq=False)
+class Home:
+    """A namespace that was ordered through the API, and what was said about it."""
+
+    name: str
+    uid: str
+    created: float
+    deleted: float | None = None
+    ended: float | None = None
+    works: dict[tuple[str, str], Work] = field(default_factory=dict)
+    """The newest of each kind and name."""
+    web: list[Slot] = field(default_factory=list)
+    """Those that answer at its addresses, once they had a pod."""
+    said: list[tuple[float, str, str, Any]] = field(default_factory=list)
+    """Since when, what, its name, its value: labels, quota (its amounts) and addresses. None: it is gone."""
+
+    def exists(self, x: float) -> bool:
+        return self.created <= x and (self.ended is None or x < self.ended)
+
+    def known(self, what: str, x: float) -> Mapping[str, Any]:
+        """By name, what was said of that kind and held at `x`."""
+        found: dict[str, Any] = {}
+        for at, kind, name, value in self.said:
+            if kind == what and at <= x:
+                found[name] = value
+        return {name: value for name, value in found.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,3 +255,5 @@ class Timeline:
     bindings: dict[tuple[str, str], Binding] = field(default_factory=dict)
     namespaces: dict[str, tuple[float, dict[str, str]]] = field(default_factory=dict)
     sayings: list[Saying] = field(default_factory=list)
+    homes: list[Home] = field(default_factory=list)
+    works: list[Work] = field(default_factory=list)

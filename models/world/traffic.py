@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.domain import latency
 from models.world import chance
-from models.world.apps import LOCAL
 from models.world.chance import Floats
 from models.world.curves import Office, settle
 from models.world.meters import Mind
-from models.world.timeline import Binding, Incarnation, Slot
+from models.world.orders import LOCAL
+from models.world.timeline import Binding, Home, Incarnation, Slot
 
 BOUNDS = (0.1, 0.3, 0.5, 1.2, 5.0)
 """Seconds for which the ingress is set to count the answers that took no longer."""
@@ -41,14 +42,45 @@ _SPREAD = 0.8
 class Service:
     """The web replicas behind one address."""
 
-    def __init__(self, namespace: str, slots: Sequence[Slot], mind: MindOf, offices: Callable[[Slot], Sequence[Office]]) -> None:
-        self.namespace, self.slots, self._mind, self._offices = namespace, slots, mind, offices
+    def __init__(
+        self,
+        namespace: str,
+        slots: Sequence[Slot],
+        mind: MindOf,
+        offices: Callable[[Slot], Sequence[Office]],
+        home: Home | None = None,
+    ) -> None:
+        """`home` of one that was ordered through the API: the slots behind it come and go."""
+        self.namespace, self.slots, self._mind, self._offices, self.home = namespace, slots, mind, offices, home
         self._mark: object = None
         self._spans: list[Span] = []
 
     @property
     def name(self) -> str:
         return f"{self.namespace}-{self.slots[0].component.name}-http@kubernetes"
+
+    @property
+    def since(self) -> float:
+        """From when on the ingress knows it."""
+        born = self.slots[0].pods[0].created
+        named = [] if self.home is None else [at for at, what, _, value in self.home.said if what == "addresses" and value]
+        return max([born, *named[:1]])
+
+    @property
+    def until(self) -> float:
+        return math.inf if self.home is None or self.home.ended is None else self.home.ended
+
+    def named(self, address: str, x: Floats) -> NDArray[np.bool_]:
+        """Whether the ingress sends that address here."""
+        if self.home is None:
+            return np.ones(len(x), dtype=np.bool_)
+        home, host = self.home, urlsplit(address).hostname
+
+        def there(at: float) -> bool:
+            known = home.known("addresses", at).values() if home.exists(at) else ()
+            return any(urlsplit(one).hostname == host for some in known for one in some)
+
+        return np.array([there(float(at)) for at in x], dtype=np.bool_)
 
     def life(self, x: Floats) -> Floats:
         """A row of each of COUNTERS, counted from the epoch by an ingress that never restarts."""
@@ -58,7 +90,8 @@ class Service:
             person = mind.person
             traffic = mind.traffic(x)
             born = mind.traffic(np.array([slot.pods[0].created]))[0]
-            asked = np.maximum(0.0, traffic - born)
+            wanted = traffic if slot.ended is None else mind.traffic(np.minimum(x, slot.ended))
+            asked = np.maximum(0.0, wanted - born)
             answered = self._answered(span, x, traffic)
             crowded = np.zeros(len(x))
             for office in self._offices(slot):
@@ -109,13 +142,15 @@ class Service:
 
     def _answering(self) -> list[Span]:
         """Of each slot: from when to when it answered (merged), its traffic at each start, and what it had answered before."""
-        mark = tuple((len(pod.runs), pod.runs[-1].end if pod.runs else 0) for slot in self.slots for pod in slot.pods)
+        mark = tuple((len(pod.runs), pod.runs[-1].end if pod.runs else 0, pod.deleted) for slot in self.slots for pod in slot.pods)
         if mark != self._mark:
             self._spans, self._mark = [self._merged(slot) for slot in self.slots], mark
         return self._spans
 
     def _merged(self, slot: Slot) -> Span:
-        runs = [(r.ready, math.inf if r.end is None else r.end) for pod in slot.pods for r in pod.runs]
+        # an ordered pod that is deleted gets no more requests, though it takes a while to end
+        ends = {pod.uid: pod.deleted if slot.work is not None and pod.deleted is not None else math.inf for pod in slot.pods}
+        runs = [(r.ready, min(ends[pod.uid], math.inf if r.end is None else r.end)) for pod in slot.pods for r in pod.runs]
         spans: list[list[float]] = []
         for ready, ended in sorted((a, b) for a, b in runs if a < b):
             if spans and ready <= spans[-1][1]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from models.domain.cluster import Claim, Container, Event, Namespace, Node, Phase, Pod, Toleration, Workload
 from models.world import chance
+from models.world.orders import FOREVER
 from models.world.timeline import Binding, Incarnation, Machine, Run, Saying, Slot
 
 VERSION = "v1.34.1+k3s1"
@@ -25,7 +27,10 @@ def pod_name(seed: int, slot: Slot, number: int) -> str:
     part = slot.component
     if part.kind == "StatefulSet":
         return f"{part.name}-{slot.replica}"
-    version = chance.letters(9, seed, slot.workload, "version", slot.version)
+    if part.kind == "Job":
+        return f"{part.name}-{chance.letters(5, seed, slot.name, number)}"
+    workload = slot.workload if slot.work is None else slot.work.uid
+    version = chance.letters(9, seed, workload, "version", slot.version)
     return f"{part.name}-{version}-{chance.letters(5, seed, slot.name, number)}"
 
 
@@ -74,7 +79,7 @@ def pod(one: Incarnation, x: float, node_ready: bool, epoch: datetime = _ORIGIN)
         namespace=one.slot.namespace,
         name=one.name,
         uid=one.uid,
-        phase=Phase.RUNNING if index >= 0 else Phase.PENDING,
+        phase=_phase(one, x, index),
         node=one.node if placed else None,
         created_at=instant(one.created, epoch),
         containers=(_container(one, x, index, good is not None, placed, epoch),),
@@ -89,15 +94,27 @@ def pod(one: Incarnation, x: float, node_ready: bool, epoch: datetime = _ORIGIN)
         owner_kind=part.kind,
         owner_name=part.name,
         qos="Burstable",
-        claims=(part.claim,) if part.claim else (),
+        claims=part.volumes,
         labels=labels,
-        tolerations=_TOLERATIONS,
+        tolerations=_TOLERATIONS if part.tolerated == 300.0 else _tolerations(part.tolerated),
     )
+
+
+def _tolerations(seconds: float) -> tuple[Toleration, ...]:
+    return tuple(replace(one, seconds=None if seconds >= FOREVER else int(seconds)) for one in _TOLERATIONS)
+
+
+def _phase(one: Incarnation, x: float, index: int) -> Phase:
+    if one.finished is not None and one.finished <= x:
+        good = index >= 0 and one.runs[index].code == 0
+        return Phase.SUCCEEDED if good else Phase.FAILED
+    return Phase.RUNNING if index >= 0 else Phase.PENDING
 
 
 def _container(one: Incarnation, x: float, index: int, ready: bool, placed: bool, epoch: datetime) -> Container:
     part = one.slot.component
-    state, reason, started = ("waiting", "ContainerCreating", None) if placed else ("", "", None)
+    waits = next((why for at, why in reversed(one.waits) if at <= x), "ContainerCreating")
+    state, reason, started = ("waiting", waits, None) if placed else ("", "", None)
     last: Run | None = None
     if index >= 0:
         run = one.runs[index]
@@ -106,12 +123,13 @@ def _container(one: Incarnation, x: float, index: int, ready: bool, placed: bool
             state, reason, started = "running", "", run.start
         else:
             # the first restart comes at once, later ones wait
-            state, reason = ("waiting", "CrashLoopBackOff") if run.back_off > 1.0 else ("terminated", run.reason)
+            over = one.finished is not None and one.finished <= x
+            state, reason = ("waiting", "CrashLoopBackOff") if run.back_off > 1.0 and not over else ("terminated", run.reason)
             last = run
     lost_power = last is not None and last.reason == "power"
     return Container(
-        name=part.name,
-        image=_image(part.image, one.version),
+        name=part.container,
+        image=_image(part.image, 1 if one.slot.work is not None else one.version),
         request=part.request,
         limit=part.limit,
         ready=ready,
@@ -130,7 +148,7 @@ def _image(image: str, version: int) -> str:
 
 
 def claim(binding: Binding, x: float, seed: int, epoch: datetime = _ORIGIN) -> Claim:
-    uid = chance.uid(seed, "claim", binding.namespace, binding.name)
+    uid = binding.uid or chance.uid(seed, "claim", binding.namespace, binding.name)
     bound = binding.bound is not None and binding.bound <= x
     return Claim(
         namespace=binding.namespace,
@@ -190,6 +208,7 @@ def moments(one: Incarnation, conditions: list[tuple[float, bool | None, str]], 
     """Instants in (since, upto] at which what the API tells of the pod may change; `conditions` are those of its node."""
     found = [one.created, one.scheduled, one.deleted, one.gone]
     found += [at for at, _ in one.refusals]
+    found += [at for at, _ in one.waits] + [one.finished]
     for run in one.runs:
         if (run.end is None or run.end > since) or run.start > since:
             found += [run.start, run.end]

@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 
 from models.domain.cluster import Event, Node, Pod, Quota, Snapshot
-from models.world import history, rolled, sampling, view
+from models.world import history, rolled, sampling, standing, view
 from models.world.apps import Role
 from models.world.chance import Floats
 from models.world.course import Course
@@ -20,9 +20,10 @@ from models.world.curves import DAY, Office
 from models.world.faults import Fault, Kind
 from models.world.machines import Gauge
 from models.world.meters import Meter, Mind
+from models.world.orders import Order
 from models.world.state import State
 from models.world.table import Table
-from models.world.timeline import Incarnation, Machine, Slot, Timeline
+from models.world.timeline import Binding, Incarnation, Machine, Slot, Timeline, Work
 from models.world.traffic import Ingress, Service
 
 Instants = Floats
@@ -42,8 +43,10 @@ class Change:
 class World:
     """Nodes, pods and everything that can be measured on them at any instant from the epoch on. Thread safe."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, orders: Sequence[Order] = ()) -> None:
         self.state = state
+        self.taken = 0
+        """Number of the newest order that it knows."""
         self._lock = threading.RLock()
         self._origin = state.epoch.timestamp()
         self.faults: tuple[Fault, ...] = (*history.faults(state.epoch), *state.faults)
@@ -57,6 +60,16 @@ class World:
         self._meters: dict[str, Meter] = {}
         self._gauges: dict[str, Gauge] = {}
         self._services: dict[str, Service] = {}
+        self.take(orders)
+
+    def take(self, orders: Sequence[Order]) -> bool:
+        """Go on with more orders; False when one of them came too late, and the world must be made anew with all of them."""
+        with self._lock:
+            for order in orders:
+                if not self._course.take(order, self.x(order.at)):
+                    return False
+                self.taken = order.number
+        return True
 
     @property
     def epoch(self) -> datetime:
@@ -108,20 +121,83 @@ class World:
                     )
                     for slots in self._components(timeline)
                     if slots[0].pods[0].created <= x
+                )
+                + tuple(
+                    standing.workload(work, self._standing(work, x), self.epoch)
+                    for work in timeline.works
+                    if work.kind == "Deployment" and work.exists(x)
                 ),
                 claims={
                     key: view.claim(binding, x, self.seed, self.epoch)
                     for key, binding in timeline.bindings.items()
-                    if binding.created <= x
+                    if binding.exists(x)
                 },
                 namespaces={
                     name: view.namespace(name, created, labels, self.seed, self.epoch)
                     for name, (created, labels) in timeline.namespaces.items()
                     if created <= x
-                },
-                quotas=tuple(self._quotas(pods, timeline)),
+                }
+                | {home.name: standing.namespace(home, x, self.epoch) for home in timeline.homes if home.exists(x)},
+                quotas=tuple(self._quotas(pods, timeline)) + tuple(self._ordered_quotas(pods, timeline, x)),
                 events=tuple(view.event(saying, self.epoch) for saying in sorted(recent.values(), key=lambda s: s.x)),
+                addresses=standing.addresses(timeline.homes, x),
             )
+
+    def pods(self, namespace: str | None, at: datetime) -> list[Pod]:
+        """Those of the snapshot at `at` that are in an ordered namespace, or in that one."""
+        x = self.x(at)
+        with self._lock:
+            return [
+                view.pod(pod, x, self._calls_ready(pod, x), self.epoch)
+                for work in self._upto(x).works
+                if namespace in (None, work.namespace)
+                for slot in work.slots
+                for pod in slot.pods
+                if pod.exists(x)
+            ]
+
+    def progress(self, uid: str, at: datetime) -> standing.Standing:
+        """How far an ordered Deployment or Job has come."""
+        x = self.x(at)
+        with self._lock:
+            work = next((work for work in self._upto(x).works if work.uid == uid), None)
+            return standing.Standing() if work is None else self._standing(work, x)
+
+    def bound(self, namespace: str, claim: str, at: datetime) -> bool:
+        """Whether the claim has its volume."""
+        x = self.x(at)
+        with self._lock:
+            found = self._upto(x).bindings.get((namespace, claim))
+            return found is not None and found.exists(x) and found.bound is not None and found.bound <= x
+
+    def over(self, uid: str, at: datetime) -> bool:
+        """Whether an ordered namespace has ended, with all that was in it."""
+        x = self.x(at)
+        with self._lock:
+            return any(home.uid == uid and home.ended is not None and home.ended <= x for home in self._upto(x).homes)
+
+    def events(self, namespace: str | None, at: datetime) -> list[Event]:
+        """What was said within the last hour, in that namespace or anywhere; oldest first."""
+        x = self.x(at)
+        with self._lock:
+            said = self._upto(x).sayings
+            recent = {one.uid: one for one in said if x - 3600.0 < one.x <= x and namespace in (None, one.namespace)}
+            return [view.event(one, self.epoch) for one in sorted(recent.values(), key=lambda one: one.x)]
+
+    def _standing(self, work: Work, x: float) -> standing.Standing:
+        return standing.standing(work, x, lambda pod: view.ready_run(pod, x, self._calls_ready(pod, x)) is not None)
+
+    def _ordered_quotas(self, pods: Sequence[Pod], timeline: Timeline, x: float) -> Iterator[Quota]:
+        inside: dict[str, list[Pod]] = {}
+        claims: dict[str, list[Binding]] = {}
+        for pod in pods:
+            inside.setdefault(pod.namespace, []).append(pod)
+        for (namespace, _), binding in timeline.bindings.items():
+            if binding.exists(x):
+                claims.setdefault(namespace, []).append(binding)
+        for home in timeline.homes:
+            if home.exists(x):
+                yield from standing.quotas(home, x, inside.get(home.name, ()), claims.get(home.name, ()))
 
     def samples(self, entity: str, ends: Instants, seconds: float) -> Table:
         """One row per thing of `entity` and tick: its newest sample in (end - seconds, end], for each of the ascending `ends`.
@@ -138,16 +214,21 @@ class World:
             self._upto(float(ends[-1]) - self._origin)
             return rolled.windows(self, entity, ends)
 
-    def reach(self, namespace: str, at: Instants) -> tuple[Floats, Floats] | None:
-        """Whether the app's address answers (1 or 0) at each instant, and in how many seconds; None: there is no such app."""
+    def reach(self, namespace: str, address: str, at: Instants) -> tuple[Floats, Floats, Floats] | None:
+        """Whether the address leads to the app (1 or 0) at each instant, whether that answers, and in how many seconds.
+
+        None: there is no such app. To an app of the world's own history any address leads.
+        """
         x = at - self._origin
         with self._lock:
             self._upto(float(x[-1]))
-            service = next((s for s in self.services() if s.namespace == namespace), None)
-            if service is None:
+            found = [s for s in self.services() if s.namespace == namespace and s.until > x[-1]]
+            if not found:
                 return None
-            good = service.answers(x) & self.ingress().answers(x)
-            return good.astype(np.float64), service.latency(x)
+            service = found[-1]
+            named = service.named(address, x)
+            good = named & service.answers(x) & self.ingress().answers(x)
+            return named.astype(np.float64), good.astype(np.float64), service.latency(x)
 
     def changes(self, since: datetime, upto: datetime, *, whole: bool = False) -> Sequence[Change]:
         """What came about in (since, upto], oldest first; `whole`: what is there at `since` is told as new at first."""
@@ -221,7 +302,10 @@ class World:
         for slots in self._components(self.timeline):
             if slots[0].component.role is Role.WEB and slots[0].namespace not in self._services:
                 self._services[slots[0].namespace] = Service(slots[0].namespace, slots, self.mind, self.neighbours)
-        return [self._services[namespace] for namespace in sorted(self._services)]
+        for home in self.timeline.homes:
+            if home.web and home.uid not in self._services and any(what == "addresses" for _, what, _, _ in home.said):
+                self._services[home.uid] = Service(home.name, home.web, self.mind, self.neighbours, home)
+        return [self._services[key] for key in sorted(self._services)]
 
     def ingress(self) -> Ingress:
         return Ingress(next(slot for slot in self.timeline.slots if slot.workload == "kube-system/traefik"), self.services())
@@ -259,7 +343,8 @@ class World:
     def _components(self, timeline: Timeline) -> list[list[Slot]]:
         found: dict[str, list[Slot]] = {}
         for slot in timeline.slots:
-            found.setdefault(slot.workload, []).append(slot)
+            if slot.work is None:
+                found.setdefault(slot.workload, []).append(slot)
         return list(found.values())
 
     def _quotas(self, pods: Sequence[Pod], timeline: Timeline) -> Iterator[Quota]:
@@ -267,6 +352,8 @@ class World:
         used: dict[str, list[float]] = {}
         asked: dict[str, list[float]] = {}
         for slot in timeline.slots:
+            if slot.work is not None:
+                continue
             have = asked.setdefault(slot.namespace, [0.0, 0.0])
             have[0] += slot.component.cpu
             have[1] += slot.component.request.memory
@@ -275,7 +362,7 @@ class World:
             have[0] += pod.request.cpu
             have[1] += pod.request.memory
         for namespace, (cpu, memory) in sorted(used.items()):
-            if "moorage.dev/organization" not in timeline.namespaces[namespace][1]:
+            if "moorage.dev/organization" not in timeline.namespaces.get(namespace, (0.0, {}))[1]:
                 continue
             most = asked[namespace]
             yield Quota(namespace, "plan", _amounts(1.5 * most[0], 1.5 * most[1]), _amounts(cpu, memory))

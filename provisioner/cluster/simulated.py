@@ -1,4 +1,5 @@
-"""A cluster that behaves as a real one was seen to: admission, quotas, rollouts, jobs, ends; time comes from a clock.
+"""A cluster that behaves as a real one was seen to: admission, quotas, immutable fields, ends. Its nodes and pods are the simulated
+world's (`models.world`), which everybody else sees too; time comes from a clock.
 
 It signs the same contract as the live one. What it does not play: a network, logs, what happens inside containers.
 """
@@ -6,42 +7,46 @@ It signs the same contract as the live one. What it does not play: a network, lo
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from models.domain.clock import Clock
+from models.domain.errors import Unavailable
 from models.world import chance
-from models.world.objects import Held, Key, ObjectFile
-from provisioner.catalogue.quantities import bytes_of, cores_of
+from models.world.faults import Kind as Fault
+from models.world.file import WorldFile, open_world
+from models.world.objects import Held, Key
+from models.world.orders import KINDS, forgotten, noted
+from provisioner.catalogue.quantities import bytes_of
+from provisioner.cluster.happening import condition, event, pod
 from provisioner.cluster.port import Rejected, Rejection, kind_of
 from provisioner.labels import Object
 
-START = timedelta(seconds=3)
-"""From a pod's making to its readiness."""
-JOB = timedelta(seconds=2)
-END = timedelta(seconds=2)
-"""How long a namespace takes to go."""
+SEED = 7
 _FIXED: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "Deployment": (("spec", "selector"),),
     "Job": (("spec", "template"), ("spec", "selector")),
     "PersistentVolumeClaim": (("spec", "accessModes"), ("spec", "storageClassName"), ("spec", "resources")),
 }
-_FAULTS = {"sim-fault-crash": "CrashLoopBackOff", "sim-fault-oom": "CrashLoopBackOff", "sim-fault-pull": "ImagePullBackOff"}
 
 
 class SimulatedCluster:
-    """`provisioner.cluster.Cluster` on a file of objects, safe between threads and processes; without a file in memory."""
+    """`provisioner.cluster.Cluster` on the files of a simulated world, safe between threads and processes; without one in memory."""
 
-    def __init__(self, clock: Clock, objects: ObjectFile | None = None) -> None:
+    def __init__(self, clock: Clock, world: WorldFile | None = None) -> None:
         self._clock = clock
-        self._file = objects or ObjectFile(None)
+        self._world = world or open_world(None, SEED, clock)
+        self._file = self._world.objects
 
     def apply(self, wanted: Object, *, dry_run: bool = False) -> Object:
+        self._sweep()
         with self._file.changing() as held:
-            return self._apply(held, wanted, dry_run=dry_run)
+            after = self._apply(held, wanted, dry_run=dry_run)
+        return after if dry_run else self._shown(after)
 
     def create(self, wanted: Object) -> bool:
+        self._sweep()
         with self._file.changing() as held:
             if held.get(_key(wanted)) is not None:
                 return False
@@ -49,62 +54,68 @@ class SimulatedCluster:
             return True
 
     def read(self, kind: str, namespace: str | None, name: str) -> Object | None:
-        self._pass_time()
+        self._sweep()
+        if kind in _PLAYED:
+            return next((one for one in self._played(kind, namespace) if one["metadata"]["name"] == name), None)
         with self._file.reading() as held:
             found = held.get((kind, namespace, name))
-            return None if found is None else self._shown(held, found)
+        return None if found is None else self._shown(found)
 
     def find(self, kind: str, namespace: str | None, labels: Mapping[str, str]) -> Sequence[Object]:
-        self._pass_time()
+        self._sweep()
+        if kind in _PLAYED:
+            return [one for one in self._played(kind, namespace) if _matches(one, labels)]
         with self._file.reading() as held:
-            if kind == "Pod":
-                return [pod for pod in self._pods(held, namespace) if _matches(pod, labels)]
-            return [self._shown(held, one) for one in held.of(kind, namespace) if _matches(one, labels)]
+            found = [one for one in held.of(kind, namespace) if _matches(one, labels)]
+        return [self._shown(one) for one in found]
 
     def delete(self, kind: str, namespace: str | None, name: str) -> bool:
+        self._sweep()
+        gone = self.read(kind, namespace, name) if kind in _PLAYED else None
         with self._file.changing() as held:
-            self._end(held)
-            found = held.get((kind, namespace, name))
+            found = gone or held.get((kind, namespace, name))
             if found is None:
                 return False
+            order, at = forgotten(found), self._now(held)
+            if order is not None and not found["metadata"].get("deletionTimestamp"):
+                held.note(at, order)
             if kind == "Namespace":
-                found["metadata"].setdefault("deletionTimestamp", _stamp(self._clock))
-                found.setdefault("_ends", (self._clock.now() + END).isoformat())
+                found["metadata"].setdefault("deletionTimestamp", _stamp(at))
                 held.put((kind, namespace, name), found)
             else:
                 held.remove((kind, namespace, name))
             return True
 
-    def _pass_time(self) -> None:
-        """Namespaces whose end has come go with all that is in them."""
+    def _now(self, held: Held) -> datetime:
+        """Not before what was written last, so that the order of writes is that of their times."""
+        return max(self._clock.now(), held.last() or self._clock.now())
+
+    def _sweep(self) -> None:
+        """Namespaces whose end has come go with all that is in them; Unavailable while the API is down."""
+        world, now = self._world.world, self._clock.now()
+        down = world.active(Fault.API_DOWN, now)
+        if down is not None:
+            raise Unavailable(f"The simulated Kubernetes API has not answered since {down.start:%Y-%m-%d %H:%M:%S} UTC.")
         with self._file.reading() as held:
-            due = self._due(held)
-        if due:
+            ending = held.ending()
+        over = [one for one in ending if world.over(one["metadata"]["uid"], now)]
+        if over:
             with self._file.changing() as held:
-                self._end(held)
-
-    def _due(self, held: Held) -> list[str]:
-        now = self._clock.now()
-        ending = [one for one in held.of("Namespace") if "_ends" in one]
-        return [one["metadata"]["name"] for one in ending if datetime.fromisoformat(one["_ends"]) < now]
-
-    def _end(self, held: Held) -> None:
-        for name in self._due(held):
-            held.empty(name)
+                for one in over:
+                    there = held.get(_key(one))
+                    if there is not None and there["metadata"]["uid"] == one["metadata"]["uid"]:
+                        held.empty(one["metadata"]["name"])
 
     def _apply(self, held: Held, wanted: Object, *, dry_run: bool = False) -> Object:
         key = _key(wanted)
-        self._end(held)
         self._admit(held, wanted)
         before = held.get(key)
         after = self._merged(before, wanted)
         if before is not None:
             _fixed(before, after)
-        if dry_run:
-            return copy.deepcopy(after)
-        if before is None or not _same(before, after):
+        if not dry_run and (before is None or not _same(before, after)):
             self._store(held, key, before, after)
-        return self._shown(held, after)
+        return after
 
     def _admit(self, held: Held, wanted: Object) -> None:
         kind, namespace = wanted["kind"], wanted["metadata"].get("namespace")
@@ -140,105 +151,95 @@ class SimulatedCluster:
             for name in ("uid", "creationTimestamp", "generation", "resourceVersion", "deletionTimestamp"):
                 if name in before["metadata"]:
                     after["metadata"][name] = before["metadata"][name]
-            after |= {name: value for name, value in before.items() if name.startswith("_")}
         return after
 
     def _store(self, held: Held, key: Key, before: Object | None, after: Object) -> None:
-        version = held.note(self._clock.now(), None)
+        version, at = str(held.number()), self._now(held)
         metadata = after["metadata"]
         if before is None:
-            metadata |= {"uid": chance.uid(0, "object", version), "creationTimestamp": _stamp(self._clock), "generation": 0}
-        metadata["resourceVersion"] = str(version)
+            metadata |= {"uid": chance.uid(0, "object", version), "creationTimestamp": _stamp(at), "generation": 0}
+        metadata["resourceVersion"] = version
         if before is None or before.get("spec") != after.get("spec"):
             metadata["generation"] += 1
-        if before is None or _template(before) != _template(after) or not _copies(before):
-            after["_changed"] = self._clock.now().isoformat()
         held.put(key, after)
+        if key[0] in KINDS:
+            order = noted(after, refused=self._insecure(held, after))
+            if order is not None:
+                held.note(at, order)
 
-    def _shown(self, held: Held, found: Object) -> Object:
-        shown = {name: copy.deepcopy(value) for name, value in found.items() if not name.startswith("_")}
-        if found["kind"] == "Deployment":
-            shown["status"] = self._rollout(held, found)
-        elif found["kind"] == "Job":
-            done = self._age(found) >= JOB and self._refusal(held, found) is None
-            shown["status"] = {"conditions": [{"type": "Complete", "status": "True"}]} if done else {"active": 1}
-        return shown
+    def _insecure(self, held: Held, one: Object) -> str:
+        """Why Pod Security lets no pod of the workload be made."""
+        if one["kind"] not in ("Deployment", "Job"):
+            return ""
+        home = held.get(("Namespace", None, one["metadata"]["namespace"])) or {"metadata": {}}
+        level = (home["metadata"].get("labels") or {}).get("pod-security.kubernetes.io/enforce")
+        wrong = _unrestricted(one["spec"]["template"]["spec"]) if level == "restricted" else None
+        return f'violates PodSecurity "restricted:latest": {wrong}' if wrong else ""
 
-    def _age(self, found: Object) -> timedelta:
-        return self._clock.now() - datetime.fromisoformat(found["_changed"])
+    def _shown(self, found: Object) -> Object:
+        """With the status that its controller wrote."""
+        status = _STATUS.get(found["kind"])
+        return found | {"status": status(self, found)} if status is not None else found
 
-    def _rollout(self, held: Held, found: Object) -> Object:
-        copies, age = found["spec"].get("replicas", 1), self._age(found)
-        status: Object = {"observedGeneration": found["metadata"]["generation"]}
-        refusal = self._refusal(held, found)
-        if refusal is not None:
-            condition = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": refusal}
-            return status | {"conditions": [condition]}
-        well = age >= START and self._fault(found) is None
-        deadline = timedelta(seconds=found["spec"].get("progressDeadlineSeconds", 600))
-        late = not well and copies and age > deadline
-        reason = "ProgressDeadlineExceeded" if late else "NewReplicaSetAvailable" if well else "ReplicaSetUpdated"
-        return status | {
-            "replicas": copies,
-            "updatedReplicas": copies,
-            "availableReplicas": copies if well else 0,
-            "readyReplicas": copies if well else 0,
-            "conditions": [{"type": "Progressing", "status": "False" if late else "True", "reason": reason}],
+    def _deployment(self, found: Object) -> Object:
+        seen = self._world.world.progress(found["metadata"]["uid"], self._clock.now())
+        if not seen.generation:
+            return {}
+        reason = "NewReplicaSetAvailable" if seen.complete else "ProgressDeadlineExceeded" if seen.late else "ReplicaSetUpdated"
+        conditions = [condition("Progressing", not seen.late, reason)]
+        if seen.refusal:
+            conditions.append(condition("ReplicaFailure", True, "FailedCreate", seen.refusal))
+        return {
+            "observedGeneration": seen.generation,
+            "replicas": seen.total,
+            "updatedReplicas": seen.updated,
+            "availableReplicas": seen.ready,
+            "readyReplicas": seen.ready,
+            "unavailableReplicas": max(0, seen.desired - seen.ready),
+            "conditions": conditions,
         }
 
-    def _refusal(self, held: Held, found: Object) -> str | None:
-        """Why no pod of the deployment would be made: Pod Security, or more than the quota leaves."""
-        namespace, name = found["metadata"]["namespace"], found["metadata"]["name"]
-        home = held.get(("Namespace", None, namespace))
-        level = None if home is None else home["metadata"]["labels"].get("pod-security.kubernetes.io/enforce")
-        if level == "restricted" and (wrong := _unrestricted(found["spec"]["template"]["spec"])):
-            return f'pods "{name}" is forbidden: violates PodSecurity "restricted:latest": {wrong}'
-        for quota in held.of("ResourceQuota", namespace):
-            running = held.of("Deployment", namespace) + ([found] if found["kind"] == "Job" else [])
-            cores, memory = _limits(running)
-            hard = quota["spec"]["hard"]
-            for key, over in (
-                ("limits.cpu", cores > cores_of(hard.get("limits.cpu", "100000"))),
-                ("limits.memory", memory > bytes_of(hard.get("limits.memory", "1024Ti"))),
-            ):
-                if over:
-                    return f'pods "{name}" is forbidden: exceeded quota: {quota["metadata"]["name"]}, requested: {key}'
-        return None
+    def _job(self, found: Object) -> Object:
+        seen = self._world.world.progress(found["metadata"]["uid"], self._clock.now())
+        if seen.outcome:
+            reason = "" if seen.outcome == "Complete" else seen.why
+            return {"conditions": [condition(seen.outcome, True, "", reason)]}
+        return {"active": seen.total}
 
-    def _fault(self, found: Object) -> str | None:
-        images = [container["image"] for container in found["spec"]["template"]["spec"]["containers"]]
-        return next((reason for sign, reason in _FAULTS.items() if any(sign in image for image in images)), None)
+    def _claim(self, found: Object) -> Object:
+        place = found["metadata"]["namespace"], found["metadata"]["name"]
+        return {"phase": "Bound" if self._world.world.bound(*place, self._clock.now()) else "Pending"}
 
-    def _pods(self, held: Held, namespace: str | None) -> Iterator[Object]:
-        for found in held.of("Deployment", namespace):
-            template, status = found["spec"]["template"], self._rollout(held, found)
-            for number in range(status.get("replicas", 0)):
-                name, fault = f"{found['metadata']['name']}-{number}", self._fault(found)
-                running: Object = {"running": {}} if fault is None else {"waiting": {"reason": fault}}
-                container = {
-                    "name": template["spec"]["containers"][0]["name"],
-                    "ready": status["availableReplicas"] > 0,
-                    "state": running,
-                }
-                yield {
-                    "apiVersion": "v1",
-                    "kind": "Pod",
-                    "metadata": {
-                        "name": name,
-                        "namespace": found["metadata"]["namespace"],
-                        "labels": dict(template["metadata"]["labels"]),
-                    },
-                    "spec": copy.deepcopy(template["spec"]),
-                    "status": {"phase": "Running" if fault is None else "Pending", "containerStatuses": [container]},
-                }
+    def _namespace(self, found: Object) -> Object:
+        return {"phase": "Terminating" if "deletionTimestamp" in found["metadata"] else "Active"}
+
+    def _played(self, kind: str, namespace: str | None) -> Iterator[Object]:
+        """Pods and events: nobody wrote them, they come about in the world."""
+        world, now = self._world.world, self._clock.now()
+        if kind == "Event":
+            yield from (event(one) for one in world.events(namespace, now))
+            return
+        with self._file.reading() as held:
+            owners = {_key(one): one for owner in ("Deployment", "Job") for one in held.of(owner, namespace)}
+        for one in world.pods(namespace, now):
+            yield pod(one, owners.get((one.owner_kind, one.namespace, one.owner_name)))
+
+
+_PLAYED = ("Pod", "Event")
+_STATUS: Mapping[str, Callable[[SimulatedCluster, Object], Object]] = {
+    "Deployment": SimulatedCluster._deployment,
+    "Job": SimulatedCluster._job,
+    "PersistentVolumeClaim": SimulatedCluster._claim,
+    "Namespace": SimulatedCluster._namespace,
+}
 
 
 def _key(one: Object) -> Key:
     return one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"]
 
 
-def _stamp(clock: Clock) -> str:
-    return clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+def _stamp(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _matches(one: Object, labels: Mapping[str, str]) -> bool:
@@ -249,7 +250,7 @@ def _matches(one: Object, labels: Mapping[str, str]) -> bool:
 def _same(before: Object, after: Object) -> bool:
     def said(one: Object) -> Object:
         metadata = {name: one["metadata"].get(name) for name in ("labels", "annotations")}
-        return {name: value for name, value in one.items() if name != "metadata" and not name.startswith("_")} | metadata
+        return {name: value for name, value in one.items() if name not in ("metadata", "status")} | metadata
 
     return said(before) == said(after)
 
@@ -262,24 +263,6 @@ def _fixed(before: Object, after: Object) -> None:
             old, new = (old or {}).get(step), (new or {}).get(step)
         if old != new:
             raise Rejected(Rejection.IMMUTABLE, f"{'.'.join(path)}: Invalid value: field is immutable")
-
-
-def _template(one: Object) -> Any:
-    return (one.get("spec") or {}).get("template")
-
-
-def _copies(one: Object) -> int:
-    return int((one.get("spec") or {}).get("replicas", 1))
-
-
-def _limits(workloads: Sequence[Object]) -> tuple[Any, int]:
-    cores, memory = cores_of("1") - 1, 0
-    for one in workloads:
-        for container in one["spec"]["template"]["spec"]["containers"]:
-            most = container["resources"]["limits"]
-            cores += cores_of(most["cpu"]) * _copies(one)
-            memory += bytes_of(most["memory"]) * _copies(one)
-    return cores, memory
 
 
 def _unrestricted(pod: Object) -> str | None:

@@ -30,7 +30,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     if request.param == "simulated":
         yield simulated()
     elif request.param == "simulated-file":
-        yield simulated(tmp_path_factory.mktemp("world") / "world-objects.sqlite")
+        yield simulated(tmp_path_factory.mktemp("world") / "world.json")
     else:
         with live(Path(tmp_path_factory.mktemp("provisioner"))) as made:
             yield made

@@ -17,7 +17,7 @@ import yaml
 
 from collectors.sources.kubernetes_connection import Connection
 from models.domain.clock import FrozenClock, SystemClock
-from models.world.objects import ObjectFile
+from models.world.file import open_world
 from provisioner import reconcile
 from provisioner.changes import MANAGED_BY
 from provisioner.cluster import Cluster
@@ -67,7 +67,7 @@ class Site:
 def simulated(file: Path | None = None) -> Site:
     """In memory, or on a file."""
     clock = FrozenClock(datetime(2026, 11, 25, 12, 0, tzinfo=UTC))
-    cluster = SimulatedCluster(clock, ObjectFile(file))
+    cluster = SimulatedCluster(clock, open_world(file, 7, clock))
 
     def somebody(wanted: dict[str, Any]) -> None:
         cluster.apply(wanted)

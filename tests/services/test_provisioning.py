@@ -22,12 +22,12 @@ current-context: c
 
 
 def make(data: Path) -> None:
-    with cluster_of(Settings.model_construct(data=data, store_url="", kubeconfig=None), SystemClock()) as cluster:
+    with cluster_of(Settings.model_construct(data=data, store_url="", kubeconfig=None, demo_seed=7), SystemClock()) as cluster:
         cluster.apply(NAMESPACE)
 
 
 def test_without_a_kubeconfig_processes_share_the_simulated_cluster(tmp_path):
-    settings = Settings.model_construct(data=tmp_path, store_url="", kubeconfig=None)
+    settings = Settings.model_construct(data=tmp_path, store_url="", kubeconfig=None, demo_seed=7)
     with cluster_of(settings, FrozenClock(datetime(2026, 11, 25, tzinfo=UTC))) as cluster:
         assert cluster.read("Namespace", None, "c-kopi") is None
         worker = SPAWN.Process(target=make, args=(tmp_path,))

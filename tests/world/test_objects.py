@@ -57,7 +57,7 @@ def test_two_processes_and_their_threads_lose_no_change(path):
     with mine.reading() as held:
         assert held.get(KEY) == {"n": 120}
         assert [number for number, _, _ in held.noted(0)] == list(range(1, 121))
-        assert held.newest() == (120, NOW)
+        assert (held.newest(), held.last()) == (120, NOW)
 
 
 @pytest.mark.parametrize(("point", "left"), [("inside", None), ("after", {"n": 1})])
@@ -103,12 +103,12 @@ def test_a_namespace_goes_with_all_that_is_in_it(path):
 def test_numbers_go_on_after_everything_was_taken_away(path):
     file = ObjectFile(path)
     with file.changing() as held:
-        first = held.note(NOW, None)
+        first = held.note(NOW, {})
         held.put(KEY, {})
     file.clear()
     with file.changing() as held:
         assert held.of("Service") == []
-        assert held.newest() == (0, None)
+        assert (held.newest(), held.last()) == (0, None)
         assert held.note(NOW + timedelta(seconds=1), {}) > first
 
 

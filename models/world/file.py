@@ -1,4 +1,4 @@
-"""The file in which processes share one simulated world."""
+"""The files in which processes share one simulated world: its state, and beside it what was made through its API."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from models.domain.cluster import Snapshot
 from models.domain.errors import Invalid, Misconfigured, Unavailable
 from models.world import faults
 from models.world.faults import Fault, Kind
+from models.world.objects import ObjectFile
+from models.world.orders import Order, order
 from models.world.state import State, begin, from_json, to_json
 from models.world.world import World
 
@@ -29,10 +31,31 @@ class WorldFile:
         self._mark: tuple[int, int, int] | None = None
         self._world: World | None = None
         self._seen: datetime | None = None
+        self.objects = ObjectFile(None if path is None else path.with_name(f"{path.stem}-objects.sqlite"))
+        """What was made through the API of its cluster, and the orders in it."""
 
     @property
     def world(self) -> World:
-        """The world by the file's newest state; the first question begins it when there is none."""
+        """The world by the files' newest state; the first question begins it when there is none."""
+        with self._lock:
+            world = self._by_state()
+            newest = self.objects.newest()
+            if newest == world.taken:
+                return world
+            if newest < world.taken or not world.take(self._orders(world.taken)):
+                world = self._world = World(world.state, self._orders(0))
+            return world
+
+    def close(self) -> None:
+        """Let go of the files; the next question opens them again. A world in memory keeps what it has."""
+        if self._path is not None:
+            self.objects.close()
+
+    def _orders(self, after: int) -> list[Order]:
+        with self.objects.reading() as held:
+            return [order(number, at, body) for number, at, body in held.noted(after)]
+
+    def _by_state(self) -> World:
         with self._lock:
             if self._path is None:
                 if self._world is None:
@@ -92,9 +115,11 @@ class WorldFile:
         """Throw the world away and begin one whose history ends now."""
         state = begin(self._seed, self._clock.now())
         with self._lock:
+            self.objects.clear()
             if self._path is None:
                 self._world, self._seen = World(state), None
                 return
+            self._world = None
             with self._changing():
                 self._beside("seen").unlink(missing_ok=True)
                 _write(self._path, to_json(state))
