@@ -17,6 +17,7 @@ from app import container
 from app.auth import sessions
 from app.container import Container
 from app.logs import logger
+from app.services import collection, present
 from models.domain.access import Permission
 from models.domain.errors import PlatformError
 from models.store import jobs
@@ -33,7 +34,7 @@ class Platform(Collector):
 
     def collect(self) -> Iterable[Metric]:
         problems = 0
-        for part in (self._sources, self._warehouse, self._jobs):
+        for part in (self._sources, self._coverage, self._warehouse, self._jobs):
             try:
                 yield from list(part())
             except PlatformError as error:
@@ -71,6 +72,21 @@ class Platform(Collector):
             for code, severity in sorted({(f.code, f.severity.value) for f in health.findings}):
                 finding.add_metric([health.source, code, severity], 1)
         yield from (lag, last, failing, took, query, series, finding)
+
+    def _coverage(self) -> Iterator[Metric]:
+        """Absent while the cluster or its current samples are not known: that is told by the sources."""
+        if self._live.collector is None:
+            return
+        now = self._live.clock.now()
+        try:
+            snapshot = self._live.cluster.snapshot()
+        except PlatformError:
+            return
+        fresh = present.of_now(self._live.cluster.current("pod"), now, self._live.settings.tick)
+        share, _ = collection.covered(snapshot, fresh, now)
+        if share is not None:
+            name = "moorage_collection_covered_containers_ratio"
+            yield GaugeMetricFamily(name, "Share of running containers whose CPU and memory arrive", value=share)
 
     def _warehouse(self) -> Iterator[Metric]:
         found = self._live.owned_warehouse().health()

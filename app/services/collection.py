@@ -197,9 +197,10 @@ def _length(holes: Sequence[Gap]) -> timedelta:
     return whole
 
 
-def _coverage(ctx: Context, snapshot: Snapshot) -> Figure:
-    """Of containers that run for long enough to have been scraped twice; None while there are no current samples at all."""
-    settled = ctx.now - SETTLED
+def covered(snapshot: Snapshot, fresh: pl.DataFrame, now: datetime) -> tuple[float | None, int]:
+    """Share of the containers that run for long enough to have been scraped twice of which CPU and memory arrive, and how many run
+    so; `fresh` are the current samples of pods. None while there are no current samples at all."""
+    settled = now - SETTLED
     running = {
         (pod.uid, one.name)
         for pod in snapshot.pods.values()
@@ -207,15 +208,19 @@ def _coverage(ctx: Context, snapshot: Snapshot) -> Figure:
         for one in pod.containers
         if one.state == "running" and one.started_at is not None and one.started_at < settled
     }
-    frame = present.fresh(ctx, "pod")
     columns = ("uid", "container", "memory_working_set_bytes", "cpu_usage_seconds_per_second")
     measured = {
         (uid, name)
-        for uid, name, memory, cpu in (frame.select(columns).iter_rows() if frame.height else ())
+        for uid, name, memory, cpu in (fresh.select(columns).iter_rows() if fresh.height else ())
         if memory is not None and cpu is not None
     }
-    share = len(running & measured) / len(running) if running and frame.height else None
-    formula = f"containers whose CPU and memory arrive / {len(running)} that run for more than {SETTLED.seconds // 60} minutes"
+    return len(running & measured) / len(running) if running and fresh.height else None, len(running)
+
+
+def _coverage(ctx: Context, snapshot: Snapshot) -> Figure:
+    frame = present.fresh(ctx, "pod")
+    share, running = covered(snapshot, frame, ctx.now)
+    formula = f"containers whose CPU and memory arrive / {running} that run for more than {SETTLED.seconds // 60} minutes"
     return Figure(share, "share", present.newest(frame), "Kubernetes inventory and newest samples", formula)
 
 

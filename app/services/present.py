@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -43,8 +43,12 @@ class NodeUse:
 
 def fresh(ctx: Context, entity: str) -> pl.DataFrame:
     """The newest row of each thing, without those that are too old to be called now: a source may be silent for hours."""
-    frame = ctx.cluster.current(entity)
-    return frame if frame.is_empty() else frame.filter(pl.col("ts") > ctx.now - forget_after(ctx.tick))
+    return of_now(ctx.cluster.current(entity), ctx.now, ctx.tick)
+
+
+def of_now(frame: pl.DataFrame, now: datetime, tick: timedelta) -> pl.DataFrame:
+    """Those of the newest rows that are young enough to be called now."""
+    return frame if frame.is_empty() else frame.filter(pl.col("ts") > now - forget_after(tick))
 
 
 def _total(column: str) -> pl.Expr:
