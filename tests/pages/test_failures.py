@@ -41,12 +41,17 @@ def _sentences() -> set[str]:
 
 
 def _actions(tree: ast.Module) -> Iterator[ast.expr]:
-    """What is written as `action` of an audit row: at the call, in a variable before it, or handed to a `_record`."""
+    """What is written as `action` of an audit row: at the call, in a variable before it, or handed to a function that takes it."""
+    handed = {
+        one.name: [a.arg for a in one.args.args].index("action")
+        for one in tree.body
+        if isinstance(one, ast.FunctionDef) and "action" in [a.arg for a in one.args.args]
+    }
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("audit.record"):
             yield next(k.value for k in node.keywords if k.arg == "action")
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "_record":
-            yield node.args[1]
+        elif isinstance(node, ast.Call) and (place := handed.get(ast.unparse(node.func))) is not None:
+            yield node.args[place]
         elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "action":
             yield node.value
 
