@@ -23,6 +23,7 @@ from models.domain.access import Permission
 from models.domain.capacity import Level
 from models.domain.cluster import Resources
 from models.domain.headroom import Block
+from models.store import catalogue
 
 __all__ = [
     "CapacityState",
@@ -81,6 +82,8 @@ class PlanHeadroom:
 
     plan_id: str
     template: str
+    template_name: str
+    """As people know it: `WordPress`."""
     name: str
     request: Resources
     storage_bytes: int
@@ -229,6 +232,7 @@ def _loss(facts: Facts, loss: placement.Loss) -> NodeLoss:
 
 def _headroom(ctx: Context, facts: Facts) -> tuple[PlanHeadroom, ...]:
     found = []
+    names = {one.id: one.name for one in catalogue.templates(ctx.session, retired=True)}
     for plan in room.plans(ctx):
         request = room.size(plan)
         fit = blocks.pods_fit(blocks.specimen(request, ctx.now), facts.space.nodes, facts.space.left)
@@ -237,6 +241,7 @@ def _headroom(ctx: Context, facts: Facts) -> tuple[PlanHeadroom, ...]:
             PlanHeadroom(
                 plan_id=plan.id,
                 template=plan.template,
+                template_name=names.get(plan.template, plan.template),
                 name=plan.name,
                 request=request,
                 storage_bytes=plan.storage_bytes,

@@ -80,7 +80,7 @@ def _down(one: NodeLoss) -> int:
 def headroom(viewer: Viewer, rows: Sequence[PlanHeadroom]) -> None:
     say = viewer.say.text
     columns = [
-        Column("plan", say("column.plan"), lambda r: f"{r.template} {r.name}", width=150),
+        Column("plan", say("column.plan"), lambda r: f"{r.template_name} · {r.name}", width=190),
         Column("sale", say("column.within_sale"), lambda r: r.within_sale_limit, "integer", help=say("column.within_sale_help")),
         Column("safe", say("column.within_safe"), lambda r: r.within_safe_line, "integer", help=say("column.within_safe_help")),
         Column("fit", say("column.fit"), lambda r: r.by_placement, "integer", help=say("column.fit_help")),

@@ -16,6 +16,7 @@ from models.domain.cluster import Node, Pod, Snapshot
 from models.domain.health import Condition, State
 from models.domain.placement import Refusal, Unplaced
 from models.domain.trouble_machines import MachineUse, of_machines
+from models.domain.trouble_neighbours import pointed
 from models.domain.trouble_shapes import Kind, Severity, Trouble, percent
 
 __all__ = [
@@ -131,6 +132,8 @@ def find(
     found += of_machines(machines)
     found += _stale(sources, now)
     found += more
+    if snapshot.stale_since is None:
+        found = pointed(found, snapshot)
     known = began or {}
     owned = [_with_owner(_since(one, known), owners) for one in found]
     return tuple(sorted(owned, key=lambda t: (_SEVERITIES.index(t.severity), _KINDS.index(t.kind), t.since or now, t.subject)))

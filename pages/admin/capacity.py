@@ -56,7 +56,7 @@ with layout.card(say("whatif.title"), note=say("whatif.note"), key="whatif", str
             say("whatif.lose"), ["", *[r.node for r in seen.losses]], format_func=lambda n: n or say.text("whatif.none")
         )
         add = st.number_input(say("whatif.add"), 0, 20, 0)
-        plans = {p.plan_id: f"{p.template} {p.name}" for p in seen.headroom}
+        plans = {p.plan_id: f"{p.template_name} · {p.name}" for p in seen.headroom}
         plan = st.selectbox(say("whatif.plan"), ["", *plans], format_func=lambda p: plans.get(p, say.text("whatif.none")))
         copies = st.number_input(say("whatif.copies"), 0, 1000, 10)
         trials = st.checkbox(say("whatif.trials"))

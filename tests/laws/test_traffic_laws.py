@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.domain.cluster import Resources, Snapshot
 from models.domain.latency import Quantile
 from models.domain.traffic import ENOUGH, IN_A_ROW, SLOW_SECONDS, Answers, trouble
-from models.domain.trouble import Kind, Severity
+from models.domain.trouble import Kind, Severity, Trouble
+from models.domain.trouble_neighbours import pointed
+from tests.laws.clusters import a_node, a_pod
 
 NOW = datetime(2026, 11, 29, 3, 0, tzinfo=UTC)
 STEP = timedelta(minutes=5)
@@ -60,3 +64,33 @@ def test_only_what_is_surely_slow_is_called_slow() -> None:
     assert list(trouble(windows([0.0] * 4, p95=UNSURE), NOW)) == []
     (found,) = trouble(windows([0.0] * 4, p95=SLOW), NOW)
     assert (found.kind, found.severity) == (Kind.ANSWERS_SLOW, Severity.WARNING)
+
+
+def slow(*namespaces: str) -> list[Trouble]:
+    return [
+        Trouble(Kind.ANSWERS_SLOW, Severity.WARNING, f"namespace:{n}", n, NOW, "Slow.", "Look.", namespace=n) for n in namespaces
+    ]
+
+
+def on(**nodes: str) -> Snapshot:
+    """A cluster with these namespaces, each on the nodes that its letters name."""
+    size = Resources(4, 2**33, 110)
+    pods = [replace(a_pod(f"{name}-{node}", Resources(), node), namespace=name) for name, those in nodes.items() for node in those]
+    return Snapshot("default", NOW, {node: a_node(node, size) for node in "abc"}, {pod.uid: pod for pod in pods})
+
+
+def test_slow_apps_that_share_one_node_are_told_which() -> None:
+    found = pointed([*slow("kopi", "toko"), replace(slow("ayu")[0], kind=Kind.NOT_READY)], on(kopi="ab", toko="bc", ayu="a"))
+    named = "All 2 slow apps have a part on b: look there for what takes its CPU, most likely a neighbour."
+    assert [one.next_step for one in found] == [named, named, "Look."]
+
+
+def test_a_node_is_not_named_where_it_explains_nothing() -> None:
+    snapshots = (
+        (on(kopi="b", ayu="a"), ["kopi"]),
+        (on(kopi="a", toko="b", ayu="c"), ["kopi", "toko"]),
+        (on(kopi="ab", toko="ab", ayu="c"), ["kopi", "toko"]),
+        (on(kopi="b", toko="b"), ["kopi", "toko"]),
+    )
+    for snapshot, names in snapshots:
+        assert [one.next_step for one in pointed(slow(*names), snapshot)] == ["Look."] * len(names)
