@@ -11,6 +11,7 @@ from sqlmodel import select
 
 from app.jobs import alerts
 from collectors import warehouse as warehouses
+from collectors.sources.port import SourceHealth
 from models.domain.access import job_actor
 from models.domain.cluster import Node, Resources
 from models.domain.errors import Unavailable
@@ -87,6 +88,40 @@ def test_while_the_cluster_is_silent_no_node_is_said_to_be_back(staffed):
     assert look(staffed) == ["Cluster default is silent"]
     with staffed.store.reading() as session:
         assert {row.key for row in notices.open_(session)} == {"server/node:default/node-2", "server/cluster:default"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Collected(Cluster):
+    """A cluster that is collected, as the collector says it goes."""
+
+    told: tuple[SourceHealth, ...] = ()
+
+    def sources(self) -> tuple[SourceHealth, ...]:
+        return self.told
+
+
+def test_a_collection_that_fails_or_is_late_is_told_once_and_its_return_once(staffed):
+    def goes(**said):
+        staffed.cluster = Collected(staffed.cluster.snapshot(), told=(SourceHealth("prometheus", **said),))
+
+    goes(last_tick=None, last_success_at=None)
+    assert look(staffed) == [], "it has only begun"
+    now = staffed.clock.now()
+    goes(last_tick=now, last_success_at=now)
+    assert look(staffed) == []
+    now = staffed.clock.now()
+    goes(last_tick=now, last_success_at=now, failing_since=now, problem="Prometheus does not answer.")
+    assert look(staffed) == ["Collection from prometheus is failing"]
+    assert look(staffed) == []
+    with staffed.store.reading() as session:
+        (text,) = session.exec(select(Mail.text).where(Mail.subject == "Collection from prometheus is failing"))
+    assert "Prometheus does not answer." in text
+    assert f"The last tick is of {now:%Y-%m-%d %H:%M} UTC" in text
+    now = staffed.clock.now() + MINUTE
+    goes(last_tick=now, last_success_at=now)
+    assert look(staffed) == ["Over: Collection from prometheus is failing"]
+    staffed.clock.advance(4 * MINUTE)
+    assert look(staffed) == ["Collection from prometheus is late"], "nobody says that it fails, and nothing comes"
 
 
 def test_a_job_is_told_when_it_is_given_up_and_not_before(staffed):
