@@ -173,8 +173,7 @@ class Control:
         mind = self._course.mind(f"{work.namespace}/{work.name}/{replica}@{work.uid}", part)
         slot = Slot(work.namespace, part, replica, mind, dict(turn.wish.labels), version=turn.revision, work=work)
         work.slots.append(slot)
-        self._timeline.slots.append(slot)
-        self._course.active.append(slot)
+        self._course.enlist(slot)
         return slot
 
     def _pod(self, work: Work, slot: Slot, x: float) -> None:

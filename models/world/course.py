@@ -186,13 +186,7 @@ class Course:
                 mind = self.mind(name, part, fades)
                 tags = {"app.kubernetes.io/name": part.name, "app.kubernetes.io/managed-by": "moorage", **owner}
                 slot = Slot(namespace, part, replica, mind, tags)
-                slot.offices += [
-                    Office(start, end, self._midnight)
-                    for fault, start, end in self._faults
-                    if fault.kind is Kind.NOISY and fault.target == slot.workload and replica == 0
-                ]
-                self.timeline.slots.append(slot)
-                self.active.append(slot)
+                self.enlist(slot)
                 self.create(slot, x + self.draw(0.2, 2.0, name, "create"))
 
     def _update(self, namespace: str, number: int, x: float) -> None:
@@ -240,6 +234,16 @@ class Course:
         self._retry(x)
 
     # pods
+
+    def enlist(self, slot: Slot) -> None:
+        """From now on it may get pods."""
+        slot.offices += [
+            Office(start, end, self._midnight)
+            for fault, start, end in self._faults
+            if fault.kind is Kind.NOISY and fault.target == slot.workload and slot.replica == 0
+        ]
+        self.timeline.slots.append(slot)
+        self.active.append(slot)
 
     def create(self, slot: Slot, x: float) -> None:
         """Make its next pod."""

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from models.domain.clock import FrozenClock
+from models.domain.cluster import Pod, Snapshot
 from models.world.file import WorldFile
 from provisioner import reconcile
 from provisioner.cluster.simulated import SimulatedCluster
@@ -54,3 +55,12 @@ class Ground:
 
     def wait(self, **time: float) -> None:
         self.clock.advance(timedelta(**time))
+
+
+def inside(seen: Snapshot, one: Wanted) -> list[Pod]:
+    return [pod for pod in seen.pods.values() if pod.namespace == one.namespace]
+
+
+def pod_of(seen: Snapshot, one: Wanted, component: str) -> Pod:
+    (found,) = (pod for pod in inside(seen, one) if pod.owner_name == component and pod.deleted_at is None)
+    return found

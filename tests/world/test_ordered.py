@@ -3,50 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-
-import pytest
 
 from collectors.entities import ENTITIES
 from collectors.sources.port import ProbeTarget, Window
 from collectors.sources.simulated import SimulatedInventory, SimulatedMetrics, SimulatedProber
-from models.domain.clock import FrozenClock
-from models.domain.cluster import Phase, Pod, Resources, Snapshot
-from models.domain.errors import Unavailable
+from models.domain.cluster import Phase, Resources, Snapshot
 from models.domain.placement import demand, room
-from models.world.faults import Kind
 from models.world.file import open_world
 from provisioner.desired import desired
-from provisioner.reconcile import Blocked, Done
+from provisioner.reconcile import Done
 from provisioner.wanted import Wanted
-from tests.world.ordered import Ground, wanted
-
-NOW = datetime(2026, 11, 25, 16, 10, 7, tzinfo=UTC)
-
-
-@pytest.fixture
-def clock() -> FrozenClock:
-    return FrozenClock(NOW)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "world.json"
-
-
-@pytest.fixture
-def ground(path: Path, clock: FrozenClock) -> Ground:
-    return Ground(open_world(path, 7, clock), clock)
-
-
-def inside(seen: Snapshot, one: Wanted) -> list[Pod]:
-    return [pod for pod in seen.pods.values() if pod.namespace == one.namespace]
-
-
-def pod_of(seen: Snapshot, one: Wanted, component: str) -> Pod:
-    (found,) = (pod for pod in inside(seen, one) if pod.owner_name == component and pod.deleted_at is None)
-    return found
+from tests.world.ordered import Ground, inside, pod_of, wanted
 
 
 def test_both_sides_agree_at_every_instant(ground: Ground, path: Path) -> None:
@@ -109,11 +78,13 @@ def test_a_world_that_followed_is_the_one_that_looks_only_now(ground: Ground, pa
 
 def test_an_order_that_a_world_missed_makes_it_anew(ground: Ground, path: Path) -> None:
     ahead = open_world(path, 7, ground.clock)
-    ahead.snapshot(NOW + timedelta(minutes=5))
+    ahead.snapshot(ground.clock.now() + timedelta(minutes=5))
+    begun = ahead.world
     one = wanted("container")
     ground.converge(one)
     assert ahead.snapshot() == open_world(path, 7, ground.clock).snapshot()
     assert inside(ahead.snapshot(), one)
+    assert ahead.world is not begun
 
 
 def promised(seen: Snapshot) -> dict[str, Resources]:
@@ -158,6 +129,27 @@ def test_no_node_is_promised_more_than_it_has_and_what_does_not_fit_waits_for_ro
     ground.wait(minutes=1)
     lawful()
     assert pod_of(ground.world.snapshot(), one, "web").ready
+
+
+def test_a_job_that_has_ended_holds_no_room(ground: Ground) -> None:
+    one = wanted("container")
+    home = {**desired(one)[0].objects[0], "metadata": {"name": one.namespace, "labels": {}}}
+    ground.cluster.apply(home)
+    container = {
+        "name": "step",
+        "image": "example/job:1",
+        "resources": {"requests": {"cpu": "100m", "memory": "2Gi"}, "limits": {"cpu": "1", "memory": "2Gi"}},
+    }
+    for number in range(8):
+        name = f"step-{number}"
+        spec = {"template": {"spec": {"restartPolicy": "OnFailure", "containers": [container]}}}
+        metadata = {"name": name, "namespace": one.namespace}
+        ground.cluster.apply({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec})
+        ground.wait(seconds=15)
+        found = ground.cluster.read("Job", one.namespace, name)
+        assert found is not None
+        assert [said["type"] for said in found["status"].get("conditions", ())] == ["Complete"], number
+    assert [pod.phase for pod in inside(ground.world.snapshot(), one)] == [Phase.SUCCEEDED] * 8
 
 
 def _plan(template: str, name: str):
@@ -309,143 +301,6 @@ def test_its_address_answers_from_ready_on_and_only_there(ground: Ground) -> Non
     assert one.namespace in reason
 
 
-@pytest.mark.parametrize(
-    ("image", "reason", "last", "restarts"),
-    [
-        ("example/app:sim-fault-crash-1", "CrashLoopBackOff", ("Error", 1), True),
-        ("example/app:sim-fault-oom-1", "CrashLoopBackOff", ("OOMKilled", 137), True),
-        ("example/app:sim-fault-pull-1", "ImagePullBackOff", ("", None), False),
-    ],
-)
-def test_an_image_that_plays_a_fault(ground: Ground, image: str, reason: str, last: tuple[str, int | None], restarts: bool) -> None:
-    one = wanted("container", parameters={"image": image})
-    outcome = ground.converge(one)
-    assert isinstance(outcome, Blocked)
-    assert "not ready within" in outcome.reason
-    for _ in range(60):
-        pod = pod_of(ground.world.snapshot(), one, "web")
-        (part,) = pod.containers
-        if part.reason == reason:
-            break
-        ground.wait(seconds=1)
-    assert (part.state, part.reason, part.ready) == ("waiting", reason, False)
-    assert (part.last_reason, part.last_exit_code) == last
-    assert (part.restarts > 2) == restarts
-    events = ground.cluster.find("Event", one.namespace, {})
-    assert "BackOff" in {event["reason"] for event in events}
-    assert {event["involvedObject"]["namespace"] for event in events} == {one.namespace}
-    assert SimulatedProber(ground.world, ground.clock).probe(
-        [ProbeTarget(f"https://{one.host}", one.namespace)], ground.clock.now()
-    )["outcome"].to_list() == ["down"]
-
-
-def test_a_fault_can_be_an_annotation(ground: Ground) -> None:
-    one = wanted("container")
-    for step in desired(one):
-        for thing in step.objects:
-            if thing["kind"] == "Deployment":
-                template = thing["spec"]["template"]
-                metadata = {**template["metadata"], "annotations": {"sim.moorage/fault": "config"}}
-                thing = {**thing, "spec": {**thing["spec"], "template": {**template, "metadata": metadata}}}
-            ground.cluster.apply(thing)
-    ground.wait(seconds=30)
-    (part,) = pod_of(ground.world.snapshot(), one, "web").containers
-    assert (part.state, part.reason) == ("waiting", "CreateContainerConfigError")
-
-
-def test_memory_that_leaks_is_killed_and_seen_to_grow(ground: Ground) -> None:
-    one = wanted("container")
-    for step in desired(one):
-        for thing in step.objects:
-            if thing["kind"] == "Deployment":
-                template = thing["spec"]["template"]
-                metadata = {**template["metadata"], "annotations": {"sim.moorage/leak-per-hour": "1Gi"}}
-                thing = {**thing, "spec": {**thing["spec"], "template": {**template, "metadata": metadata}}}
-            ground.cluster.apply(thing)
-    most = 0.0
-    metrics = SimulatedMetrics(ground.world, ground.clock)
-    for _ in range(30):
-        ground.wait(seconds=30)
-        now = ground.clock.now()
-        frame = metrics.read(Window(now - timedelta(seconds=30), now)).frames["pod"]
-        own = frame.filter(frame["namespace"] == one.namespace)
-        most = max([most, *(own["memory_working_set_bytes"] / own["memory_limit_bytes"]).drop_nulls()])
-        (part,) = pod_of(ground.world.snapshot(), one, "web").containers
-        if part.restarts:
-            break
-    assert part.last_reason == "OOMKilled"
-    assert most > 0.8
-
-
-def test_an_ordered_fault_hits_what_was_provisioned(ground: Ground) -> None:
-    one = wanted("container")
-    ground.converge(one)
-    ground.world.fail(Kind.OOM, f"{one.namespace}/web")
-    ground.wait(seconds=30)
-    pod = pod_of(ground.world.snapshot(), one, "web")
-    assert (pod.restarts, pod.containers[0].last_reason, pod.ready) == (1, "OOMKilled", True)
-
-
-def test_when_a_node_is_lost_what_can_move_does_and_what_cannot_says_why(ground: Ground) -> None:
-    loose, bound = wanted("container", "loose"), wanted("ghost", "bound")
-    for one in (loose, bound):
-        assert isinstance(ground.converge(one), Done)
-    for one in (loose, bound):
-        home = pod_of(ground.world.snapshot(), one, "web").node
-        assert home is not None
-        ground.world.fail(Kind.NODE_OFF, home)
-        ground.wait(seconds=60)
-        assert not pod_of(ground.world.snapshot(), one, "web").ready
-        ground.wait(seconds=100)
-        now = pod_of(ground.world.snapshot(), one, "web")
-        if one is loose:
-            assert now.ready
-            assert now.node != home
-        else:
-            assert now.node is None
-            assert "volume node affinity conflict" in now.message
-        ground.world.mend(Kind.NODE_OFF, home)
-        ground.wait(seconds=90)
-        assert pod_of(ground.world.snapshot(), one, "web").ready
-        assert not [pod for pod in inside(ground.world.snapshot(), one) if pod.deleted_at is not None]
-
-
-def test_a_setup_step_that_never_ends_well_fails_with_the_reason(ground: Ground) -> None:
-    one = wanted("wordpress")
-    (job,) = (o for step in desired(one) for o in step.objects if o["kind"] == "Job")
-    ground.converge(replace(one, running=False))
-    ground.converge(one)
-    template = {**job["spec"]["template"], "metadata": {"annotations": {"sim.moorage/fault": "crash"}}}
-    for name, spec in (("early", {"backoffLimit": 2}), ("late", {"activeDeadlineSeconds": 20})):
-        body = {**job, "metadata": {**job["metadata"], "name": name}, "spec": {**job["spec"], "template": template, **spec}}
-        ground.cluster.apply(body)
-        ground.wait(minutes=3)
-        found = ground.cluster.read("Job", one.namespace, name)
-        assert found is not None
-        (said,) = found["status"]["conditions"]
-        assert said["type"] == "Failed"
-        assert ("backoff limit" if name == "early" else "deadline") in said["message"]
-
-
-def test_while_the_api_is_down_the_provisioner_gets_no_answer(ground: Ground) -> None:
-    one = wanted("container")
-    ground.converge(one)
-    inventory = SimulatedInventory(ground.world, ground.clock)
-    inventory.start()
-    ground.wait(seconds=1)
-    ground.world.fail(Kind.API_DOWN)
-    for ask in (
-        lambda: ground.cluster.read("Namespace", None, one.namespace),
-        lambda: ground.cluster.delete("Namespace", None, one.namespace),
-        lambda: ground.cluster.apply(desired(one)[0].objects[0]),
-    ):
-        with pytest.raises(Unavailable):
-            ask()
-    assert inside(inventory.snapshot(), one)
-    ground.world.mend(Kind.API_DOWN)
-    assert ground.cluster.read("Namespace", None, one.namespace) is not None
-
-
 def test_what_is_kept_for_the_world_holds_no_environment_and_no_secret(ground: Ground) -> None:
     one = wanted("container", parameters={"image": "ghcr.io/kopi/shop:1.4", "environment": {"TOKEN": "hunter2-secret"}})
     ground.converge(one)
@@ -470,3 +325,17 @@ def test_what_changes_on_the_way_leads_from_one_snapshot_to_the_next(ground: Gro
     last = {row["uid"]: (row["phase"], row["ready"]) for row in own.sort("ts").iter_rows(named=True)}
     assert last == {pod.uid: (pod.phase.value, pod.ready) for pod in inside(ground.world.snapshot(), one)}
     assert "Scheduled" in set(frames["event"].filter(frames["event"]["namespace"] == one.namespace)["reason"])
+
+
+def test_a_world_that_begins_anew_has_nothing_that_was_ordered(ground: Ground, path: Path) -> None:
+    one = wanted("container")
+    other = open_world(path, 7, ground.clock)
+    ground.converge(one)
+    assert inside(other.snapshot(), one)
+    ground.world.begin_anew()
+    for file in (ground.world, other):
+        assert inside(file.snapshot(), one) == []
+        assert one.namespace not in file.snapshot().namespaces
+    assert ground.cluster.read("Namespace", None, one.namespace) is None
+    assert isinstance(ground.converge(one), Done)
+    assert pod_of(other.snapshot(), one, "web").ready
