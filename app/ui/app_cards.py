@@ -83,7 +83,7 @@ def table(viewer: Viewer, rows: Sequence[AppCard]) -> None:
         Column("cpu", say("column.cpu_used"), lambda r: r.cpu_used, "cores"),
         Column("restarts", say("column.restarts"), lambda r: r.restarts_today, "integer"),
         Column("trial", say("column.trial_until"), lambda r: r.trial_until, "day"),
-        Column("address", say("fact.address"), lambda r: r.address, width=260),
+        Column("address", say("fact.address"), lambda r: r.address.removeprefix("https://"), width=260),
     ]
     tables.show(viewer, rows, columns, key="apps", alt=say("table.apps"), empty="home.empty")
 

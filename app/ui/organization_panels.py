@@ -78,7 +78,7 @@ def covered(viewer: Viewer, report: UsageReport) -> str:
 def usage(viewer: Viewer, report: UsageReport) -> None:
     say, fmt = viewer.say.text, viewer.format
     columns = [
-        Column("app", say("column.app"), lambda r: r.instance or say("usage.rest"), width=160),
+        Column("app", say("column.app"), lambda r: r.instance or say("usage.rest"), width=130),
         Column("memory", say("column.memory_hours"), lambda r: _divided(r.memory_byte_hours, GIB_HOURS), "number"),
         Column(
             "memory_asked", say("column.memory_asked_hours"), lambda r: _divided(r.memory_requested_byte_hours, GIB_HOURS), "number"

@@ -22,7 +22,7 @@ def amount(viewer: Viewer, resource: str, value: float | None) -> str:
 
 def gauges(viewer: Viewer, resources: Sequence[ResourceState]) -> None:
     """Requests and use against what there is, and what may still be sold."""
-    with st.grid("auto", min_column_width=160):
+    with st.grid(3, min_column_width=160):
         for one in resources:
             _gauge(viewer, one)
 
@@ -80,7 +80,7 @@ def _down(one: NodeLoss) -> int:
 def headroom(viewer: Viewer, rows: Sequence[PlanHeadroom]) -> None:
     say = viewer.say.text
     columns = [
-        Column("plan", say("column.plan"), lambda r: f"{r.template_name} · {r.name}", width=190),
+        Column("plan", say("column.plan"), lambda r: f"{r.template_name} · {r.name}", width=206),
         Column("sale", say("column.within_sale"), lambda r: r.within_sale_limit, "integer", help=say("column.within_sale_help")),
         Column("safe", say("column.within_safe"), lambda r: r.within_safe_line, "integer", help=say("column.within_safe_help")),
         Column("fit", say("column.fit"), lambda r: r.by_placement, "integer", help=say("column.fit_help")),
@@ -94,11 +94,13 @@ def headroom(viewer: Viewer, rows: Sequence[PlanHeadroom]) -> None:
 def losses(viewer: Viewer, rows: Sequence[NodeLoss]) -> None:
     say = viewer.say.text
     columns = [
-        Column("node", say("column.node"), lambda r: r.node),
-        Column("moved", say("column.moved"), lambda r: r.moved, "integer"),
-        Column("no_room", say("column.no_room"), lambda r: r.no_room, "integer"),
-        Column("local", say("column.local_volume"), lambda r: r.local_volume, "integer", help=say("column.local_volume_help")),
-        Column("hurt", say("column.customers_hurt"), lambda r: r.organizations_hurt, "integer"),
+        Column("node", say("column.node"), lambda r: r.node, width=72),
+        Column("moved", say("column.moved"), lambda r: r.moved, "integer", 58),
+        Column("no_room", say("column.no_room"), lambda r: r.no_room, "integer", 76),
+        Column("local", say("column.local_volume"), lambda r: r.local_volume, "integer", 80, say("column.local_volume_help")),
+        Column(
+            "hurt", say("column.customers_hurt"), lambda r: r.organizations_hurt, "integer", 90, say("column.customers_hurt_help")
+        ),
         Column("bare", say("column.no_controller"), lambda r: r.no_controller, "integer", help=say("column.no_controller_help")),
     ]
     tables.show(

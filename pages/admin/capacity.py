@@ -45,7 +45,7 @@ with layout.card(say("capacity.outlook"), key="outlook", stretch=False):
             )
             st.caption(f"{error} {trust}")
         layout.source(viewer, outlook.source, f"{outlook.method}. {outlook.history.formula}")
-left, right = st.columns([3, 2])
+left, right = st.columns([7, 5])
 with left, layout.card(say("capacity.headroom"), note=room_panels.block(viewer, seen), key="headroom_card"):
     room_panels.headroom(viewer, seen.headroom)
 with right, layout.card(say("capacity.losses"), note=say("capacity.losses_note"), key="losses_card"):

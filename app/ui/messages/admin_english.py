@@ -96,9 +96,9 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "column.unused": "Unused",
     "column.unused_help": "Trials that run and that nobody used for the days of a setting, as far as the ingress tells.",
     "column.memory_hours": "Memory, GiB h",
-    "column.memory_asked_hours": "Memory requested, GiB h",
+    "column.memory_asked_hours": "Requested, GiB h",
     "column.cpu_hours": "CPU, core h",
-    "column.cpu_asked_hours": "CPU requested, core h",
+    "column.cpu_asked_hours": "Requested, core h",
     "column.egress": "Answers sent",
     "column.error_share": "Errors",
     "column.error_share_help": "Share of the answers with a status from 500; a dash where nothing was asked or the ingress "
