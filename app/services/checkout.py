@@ -87,6 +87,11 @@ def draft(
     return Draft(organization, offer, chosen, edition, currency_of(ctx, organization), instance, wanted)
 
 
+def proposed(ctx: Context, organization: Organization, template: str) -> tuple[str, str]:
+    """A name and a first part of the address that are free. For other services, which check rights."""
+    return _free_name(ctx, organization.id, template), _free_host(ctx, organization, template).partition(".")[0]
+
+
 def _instance(ctx: Context, organization: Organization, template: str, plan: PlanOffer, name: str, label: str) -> Instance:
     chosen = check_name(name) if name.strip() else _free_name(ctx, organization.id, template)
     if instances.living_by_name(ctx.session, organization.id, chosen) is not None:

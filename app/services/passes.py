@@ -147,7 +147,7 @@ def _tell_ready(ctx: Context, instance: Instance, work: Work) -> None:
         kind="app_ready",
         to=work.wanted.email,
         locale=user.locale if user else organization.locale if organization else "en",
-        link=f"{ctx.address}/app?app={instance.id}",
+        link=f"{ctx.address}/app?id={instance.id}",
         organization=instance.organization_id,
         name=user.name if user else "",
         app=instance.name,

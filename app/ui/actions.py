@@ -13,8 +13,11 @@ from models.domain.errors import PlatformError
 Value = TypeVar("Value")
 
 
-def act(service: Callable[..., Value], **arguments: Any) -> Value | None:
-    """Run `service` in one transaction as the reader of this moment; None after a failure was shown. Nothing is drawn meanwhile."""
+def act(service: Callable[..., Value], *, then: Callable[[Value], object] | None = None, **arguments: Any) -> Value | None:
+    """Run `service` in one transaction as the reader of this moment; None after a failure was shown. Nothing is drawn meanwhile.
+
+    `then` gets what was done before anything of Streamlit's is called: a second click ends the run of the first one there.
+    """
     viewer = gate.current()
     try:
         with runtime.container().transaction(viewer.actor, edge="page") as ctx:
@@ -22,6 +25,8 @@ def act(service: Callable[..., Value], **arguments: Any) -> Value | None:
     except PlatformError as error:
         st.error(failures.words(viewer, error), icon=":material/block:")
         return None
+    if then is not None:
+        then(done)
     queries.forget()
     return done
 
@@ -35,6 +40,16 @@ def fetch(service: Callable[..., Value], **arguments: Any) -> Value | None:
     except PlatformError as error:
         st.error(failures.words(viewer, error), icon=":material/block:")
         return None
+
+
+def tried(service: Callable[..., Value], **arguments: Any) -> tuple[Value | None, PlatformError | None]:
+    """What `service` reads for the reader of this moment, or why not; nothing is shown and nothing kept."""
+    viewer = gate.current()
+    try:
+        with runtime.container().reading(viewer.actor, edge="page") as ctx:
+            return service(ctx, **arguments), None
+    except PlatformError as error:
+        return None, error
 
 
 def done(service: Callable[..., Any], **arguments: Any) -> bool:

@@ -33,10 +33,24 @@ def words(viewer: Viewer, error: PlatformError) -> Plain:
     return viewer.say("error.unavailable", reference=reference)
 
 
-def _translated(say: Say, error: PlatformError) -> str:
+def known(say: Say, sentence: str) -> str:
+    """What the services said in the reader's language; empty when that language has no translation of it.
+
+    Several sentences may be known each by itself, and a value may be a sentence that is known.
+    """
+    each = re.split(r"(?<=\.) (?=[A-Z])", sentence)
+    if len(each) > 1 and all(parts := [known(say, one) for one in each]):
+        return " ".join(parts)
     for english, own in SENTENCES.get(say.language, {}).items():
-        found = re.fullmatch("(.+)".join(re.escape(part) for part in english.split("{}")), str(error))
+        found = re.fullmatch("(.+)".join(re.escape(part) for part in english.strip().split("{}")), sentence)
         if found:
-            return own.format(*found.groups())
+            return own.strip().format(*(known(say, value) or value for value in found.groups()))
+    return ""
+
+
+def _translated(say: Say, error: PlatformError) -> str:
+    found = known(say, str(error))
+    if found:
+        return found
     kind = next(k for k in type(error).__mro__ if issubclass(k, PlatformError) and say.has(f"error.{k.code}"))
     return say.text(f"error.{kind.code}")

@@ -10,6 +10,7 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime, format_time
 from babel.numbers import format_decimal, format_percent
 
+from app import money
 from app.ui.messages import Plain, Say, language, plain
 
 __all__ = ["Formatter", "formatter", "plain"]
@@ -68,6 +69,10 @@ class Formatter:
             return NOTHING
         shown = self.number(value, 1 if abs(value) >= 10 else 2 if abs(value) >= 0.1 else 3)
         return self.say.text("unit.cores", n=1 if value == 1 else 2, value=shown)
+
+    def money(self, minor: int | None, currency: str) -> str:
+        """An amount in minor units of `currency`: `Rp 149.000`, `US$10,50`."""
+        return NOTHING if minor is None else money.shown(minor, currency, self.locale)
 
     def duration(self, value: timedelta | float | None) -> str:
         """The two units that matter: `40 s`, `6 min`, `3 h 12 min`, `47 d`. A bare number is seconds."""

@@ -26,11 +26,18 @@ class Entry:
     permission: P | None
     icon: str
     listed: bool = True
+    elsewhere: str = ""
+    """Its path in the address, where that is not its name."""
 
     @property
     def name(self) -> str:
-        """Key of its title in the catalogue (`page.<name>`) and its path in the address."""
+        """Key of its title in the catalogue: `page.<name>`."""
         return Path(self.file).stem
+
+    @property
+    def path(self) -> str:
+        """Its path in the address."""
+        return self.elsewhere or self.name
 
     @property
     def staff(self) -> bool:
@@ -40,6 +47,10 @@ class Entry:
 ENTRIES: tuple[Entry, ...] = (
     Entry("customer/home.py", "own", P.SEE_OWN_INSTANCES, "home"),
     Entry("customer/app.py", "own", P.SEE_OWN_INSTANCES, "deployed_code", listed=False),
+    Entry(
+        "customer/catalogue.py", "own", P.SEE_OWN_INSTANCES, "storefront", elsewhere="new"
+    ),  # /catalogue is for who has no account
+    Entry("customer/order.py", "own", P.SEE_OWN_INSTANCES, "shopping_cart", listed=False),
     Entry("customer/team.py", "own", P.SEE_OWN_MEMBERS, "group"),
     Entry("admin/overview.py", "operate", P.SEE_CLUSTER, "monitoring"),
     Entry("admin/cluster.py", "operate", P.SEE_CLUSTER, "dns"),
@@ -75,7 +86,7 @@ def _sees(entry: Entry, signed: Signed) -> bool:
 
 def start(signed: Signed) -> str:
     """Path of the page that this person sees first."""
-    return f"/{_first(signed).name}"
+    return f"/{_first(signed).path}"
 
 
 def _first(signed: Signed) -> Entry:
@@ -93,7 +104,7 @@ def pages(signed: Signed, say: Say) -> dict[str, list[Any]]:
             PAGES / entry.file,
             title=say.text(f"page.{entry.name}"),
             icon=f":material/{entry.icon}:",
-            url_path=entry.name,
+            url_path=entry.path,
             visibility="visible" if entry.listed else "hidden",
         )
         menu.setdefault(say.text(f"section.{entry.section}"), []).append(made)

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from app.services import apps
-from app.ui import app_cards, app_panels, charts, curves, gate, layout, navigation, queries, state
+from app.services import apps, progress
+from app.ui import app_cards, app_panels, charts, curves, gate, layout, navigation, order_progress, queries, state
 from app.ui.gate import Viewer
 from app.ui.messages import plain
 from models.domain.access import Permission
@@ -54,4 +54,8 @@ def live(viewer: Viewer) -> None:
 
 viewer = gate.require(Permission.SEE_OWN_INSTANCES)
 layout.back(viewer, "home")
-live()
+id = state.parameter("id")
+if id and queries.ask(progress.of_app, instance_id=id) is not None:
+    order_progress.of_app(id)
+else:
+    live()

@@ -80,16 +80,27 @@ def test_indonesian_has_one_word_for_e_mail_on_pages_forms_and_in_mails() -> Non
 
 
 def test_no_module_defines_a_text_of_another_one_again() -> None:
-    from app.ui.messages import admin_english, cluster_english, customer_english, shared_english
+    from app.ui.messages import admin_english, cluster_english, customer_english, shared_english, shop_english
 
-    parts = (admin_english.TEXTS, cluster_english.TEXTS, customer_english.TEXTS, shared_english.TEXTS)
+    parts = (admin_english.TEXTS, cluster_english.TEXTS, customer_english.TEXTS, shared_english.TEXTS, shop_english.TEXTS)
     assert len(ENGLISH) == sum(len(part) for part in parts)
 
 
 def test_customer_pages_say_only_what_every_language_has() -> None:
     files = [*(ROOT / "pages" / "customer").glob("*.py")]
     files += [
-        ROOT / "app" / "ui" / f"{name}.py" for name in ("app_panels", "account_forms", "token_forms", "people_panels", "frame")
+        ROOT / "app" / "ui" / f"{name}.py"
+        for name in (
+            "app_panels",
+            "account_forms",
+            "token_forms",
+            "people_panels",
+            "frame",
+            "offer_cards",
+            "checkout_form",
+            "order_progress",
+            "parameter_fields",
+        )
     ]
     assert set().union(*(said(f.read_text()) for f in files)) - CUSTOMER <= {"table.staff"}
 

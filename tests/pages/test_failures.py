@@ -31,7 +31,7 @@ def _trees(*folders: str) -> Iterator[ast.Module]:
 def _sentences() -> set[str]:
     """All texts of the services and the domain, with `{}` for values."""
     found = set()
-    for tree in _trees("app/services", "app/auth", "models/domain"):
+    for tree in _trees("app/services", "app/auth", "models/domain", "provisioner"):
         for node in ast.walk(tree):
             if isinstance(node, ast.JoinedStr):
                 found.add("".join(str(v.value) if isinstance(v, ast.Constant) else "{}" for v in node.values))

@@ -10,15 +10,30 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.ui.messages import admin_english, cluster_english, customer_english, customer_indonesian, shared_english, shared_indonesian
+from app.ui.messages import (
+    admin_english,
+    cluster_english,
+    customer_english,
+    customer_indonesian,
+    shared_english,
+    shared_indonesian,
+    shop_english,
+    shop_indonesian,
+)
 
 Text = str | tuple[str, str]
 
 CATALOGUES: Mapping[str, Mapping[str, Text]] = {
-    "en": {**shared_english.TEXTS, **customer_english.TEXTS, **admin_english.TEXTS, **cluster_english.TEXTS},
-    "id": {**shared_indonesian.TEXTS, **customer_indonesian.TEXTS},
+    "en": {
+        **shared_english.TEXTS,
+        **customer_english.TEXTS,
+        **shop_english.TEXTS,
+        **admin_english.TEXTS,
+        **cluster_english.TEXTS,
+    },
+    "id": {**shared_indonesian.TEXTS, **customer_indonesian.TEXTS, **shop_indonesian.TEXTS},
 }
-CUSTOMER: frozenset[str] = frozenset({*shared_english.TEXTS, *customer_english.TEXTS})
+CUSTOMER: frozenset[str] = frozenset({*shared_english.TEXTS, *customer_english.TEXTS, *shop_english.TEXTS})
 """Keys that every language must have."""
 
 _PUNCTUATION = re.compile(r"([\\`*_{}\[\]<>#+\-.!|~$:@&^])")

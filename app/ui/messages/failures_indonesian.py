@@ -38,6 +38,36 @@ SENTENCES: Mapping[str, str] = {
     "A token is good for 1 to {} days, or until it is revoked.": "Token berlaku 1 sampai {} hari, atau sampai dicabut.",
     "You have {} tokens already. Revoke one that nobody uses.": "Anda sudah punya {} token. Cabut yang tidak dipakai.",
     "This token is revoked already.": "Token ini sudah dicabut.",
+    "The address begins with at most 63 letters, digits and inner hyphens, such as “toko-ayu”. Dots and spaces do not fit.": (
+        "Alamat dimulai dengan paling banyak 63 huruf, angka, dan tanda hubung di tengah, seperti “toko-ayu”. Titik dan spasi tidak boleh."
+    ),
+    "The third and fourth character of an address cannot both be hyphens. Write it otherwise.": (
+        "Karakter ketiga dan keempat alamat tidak boleh sama-sama tanda hubung. Tulis dengan cara lain."
+    ),
+    "“{}” is kept for the platform itself. Choose another word.": "“{}” disimpan untuk platform ini sendiri. Pilih kata lain.",
+    "The address {} is taken. Choose another beginning.": "Alamat {} sudah dipakai. Pilih awal yang lain.",
+    "{} has an app “{}” already. Choose another name.": "{} sudah punya aplikasi “{}”. Pilih nama lain.",
+    "{} is {}, so it cannot order.": "{} sedang {}, jadi tidak dapat memesan.",
+    "{} had its free trial of {} already. Choose a plan that is paid.": "{} sudah pernah mencoba {} secara gratis. Pilih paket berbayar.",
+    "Somebody took that name, that address or that trial just now. Look again.": (
+        "Seseorang baru saja mengambil nama, alamat, atau masa coba itu. Lihat lagi."
+    ),
+    "{} cannot be ordered at the moment.": "{} saat ini tidak dapat dipesan.",
+    "There is no room for the plan {} at the moment: {}.": "Saat ini tidak ada tempat untuk paket {}: {}.",
+    "{} GiB of memory are missing": "kurang {} GiB memori",
+    "{} CPU cores are missing": "kurang {} inti CPU",
+    "{} places for containers are missing": "kurang {} tempat untuk kontainer",
+    "no machine has {} GiB free in one piece": "tidak ada mesin dengan {} GiB kosong sekaligus",
+    " The plan {} would fit.": " Paket {} muat.",
+    " We are told of it; try again later.": " Kami diberi tahu; coba lagi nanti.",
+    "The order is {}, so it cannot be ended any more.": "Pesanan sudah {}, jadi tidak dapat diakhiri lagi.",
+    "Somebody decided about this order just now. Look again.": "Seseorang baru saja memutuskan pesanan ini. Lihat lagi.",
+    "Taken back by {}.": "Dibatalkan oleh {}.",
+    "The money did not come in time.": "Uangnya tidak datang pada waktunya.",
+    "Nobody decided in time.": "Tidak ada yang memutuskan pada waktunya.",
+    "It was not confirmed in time.": "Pesanan tidak dikonfirmasi pada waktunya.",
+    "An image looks like ghcr.io/you/app:1.4.": "Image ditulis seperti ghcr.io/anda/aplikasi:1.4.",
+    "A path begins with a slash, such as /health.": "Jalur dimulai dengan garis miring, seperti /health.",
     "A token without any scope could do nothing. Choose at least one.": "Token tanpa hak tidak dapat apa-apa. "
     "Pilih paling sedikit satu.",
 }

@@ -17,6 +17,8 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "section.you": "You",
     "page.home": "Home",
     "page.app": "App",
+    "page.catalogue": "New app",
+    "page.order": "Order",
     "page.team": "Team",
     "page.account": "Account",
     "page.overview": "Overview",
@@ -88,6 +90,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "error.not_found": "There is nothing here under that name, or it is not yours.",
     "error.conflict": "It was changed meanwhile, or exists already. Look again.",
     "error.illegal_transition": "That is not possible from its present state.",
+    "error.no_room": "There is no room for this at the moment. Try again later, or choose a smaller plan.",
     "error.too_many_attempts": "Too many attempts. Wait, then try again.",
     "error.platform_error": "This did not work. Try again in a few minutes.",
 }

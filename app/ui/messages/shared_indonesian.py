@@ -17,6 +17,8 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "section.you": "Anda",
     "page.home": "Beranda",
     "page.app": "Aplikasi",
+    "page.catalogue": "Aplikasi baru",
+    "page.order": "Pesanan",
     "page.team": "Tim",
     "page.account": "Akun",
     "page.overview": "Ikhtisar",
@@ -88,6 +90,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "error.not_found": "Tidak ada apa-apa di sini dengan nama itu, atau itu bukan milik Anda.",
     "error.conflict": "Ini sudah berubah atau sudah ada. Muat ulang halaman lalu periksa lagi.",
     "error.illegal_transition": "Itu tidak mungkin dari keadaannya sekarang. Muat ulang halaman lalu periksa lagi.",
+    "error.no_room": "Saat ini tidak ada tempat untuk itu. Coba lagi nanti, atau pilih paket yang lebih kecil.",
     "error.too_many_attempts": "Terlalu banyak percobaan. Tunggu sebentar lalu coba lagi.",
     "error.platform_error": "Ini tidak berhasil. Coba lagi beberapa menit lagi.",
 }

@@ -1,0 +1,89 @@
+"""Fields for what only the customer knows about an app: one for each kind of parameter, with the template's own question."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from app.ui.gate import Viewer
+from models.domain.errors import Invalid
+from provisioner.catalogue.schema import Parameter
+from provisioner.wanted import MOST_COPIES
+
+PLACEHOLDERS = {"image": "ghcr.io/you/app:1.4", "environment": "NAME=value", "command": "gunicorn app:main", "path": "/health"}
+
+
+def ask(viewer: Viewer, parameters: Mapping[str, Parameter]) -> tuple[dict[str, Any], Invalid | None]:
+    """The answers so far, and what in them cannot be read."""
+    found: dict[str, Any] = {}
+    wrong: Invalid | None = None
+    # what has to be answered comes first, what may stay empty last
+    order = sorted(parameters.items(), key=lambda one: (not one[1].required, one[1].default is not None, one[0]))
+    for name, parameter in order:
+        typed = _field(viewer, name, parameter)
+        try:
+            value = _read(parameter.kind, typed)
+        except Invalid as error:
+            st.error(viewer.say(f"order.{error.field}"), icon=":material/edit:")
+            wrong = wrong or error
+            continue
+        if value not in ("", None, {}, []):
+            found[name] = value
+    return found, wrong
+
+
+def label(viewer: Viewer, parameter: Parameter) -> str:
+    """The question in the reader's language."""
+    asked = parameter.question.get(viewer.say.language) or parameter.question["en"]
+    return asked if parameter.required else f"{asked} {viewer.say.text('order.optional')}"
+
+
+def _field(viewer: Viewer, name: str, parameter: Parameter) -> Any:
+    key, asked, default = f"parameter_{name}", label(viewer, parameter), parameter.default
+    if parameter.kind in ("port", "copies"):
+        most = 65535 if parameter.kind == "port" else MOST_COPIES
+        return st.number_input(asked, 1, most, int(default or 1), key=key)
+    if parameter.kind == "environment":
+        return st.text_area(asked, key=key, placeholder=PLACEHOLDERS["environment"], help=viewer.say("order.environment_help"))
+    return st.text_input(
+        asked, str(default or ""), key=key, max_chars=2000, live=True, placeholder=PLACEHOLDERS.get(parameter.kind, ""),
+        help=viewer.say("order.image_help") if parameter.kind == "image" else None,
+    )  # fmt: skip
+
+
+def _read(kind: str, typed: Any) -> Any:
+    text = str(typed or "").strip()
+    match kind:
+        case "port" | "copies":
+            return typed
+        case "environment":
+            return _variables(text)
+        case "command":
+            return _command(text)
+        case _:
+            return text
+
+
+def _variables(text: str) -> dict[str, str]:
+    """One `NAME=value` a line; what follows the first equals sign is the value."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        if not line.strip():
+            continue
+        name, equals, value = line.partition("=")
+        if not equals or not re.fullmatch(r"[A-Za-z_]\w*", name.strip(), re.ASCII):
+            raise Invalid("A line of the environment is no NAME=value.", field="bad_environment")
+        found[name.strip()] = value.strip()
+    return found
+
+
+def _command(text: str) -> list[str]:
+    """Words as a shell would part them."""
+    try:
+        return shlex.split(text)
+    except ValueError:
+        raise Invalid("A quotation mark of the command is not closed.", field="bad_command") from None
