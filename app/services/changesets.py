@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from models.domain.access import Permission
 from models.domain.changesets import ChangeState, Purpose, move
 from models.domain.errors import Conflict, NotFound
 from models.store import changesets as store
-from models.store import instances, specifications
+from models.store import instances, organizations, specifications
 from models.store.instances import Instance
 
 
@@ -52,6 +52,9 @@ class ChangeSetView:
     finished_at: datetime | None
     needs_agreement: bool
     """It stopped because of something that a person has to say yes to."""
+    organization: str
+    objections: tuple[tuple[str, str, str], ...]
+    """(danger, kind, name) of what nobody has said yes to yet."""
 
 
 def begin(ctx: Context, instance: Instance, *, purpose: Purpose, held: bool = False) -> store.ChangeSet:
@@ -101,15 +104,24 @@ def cancel_held(ctx: Context, *, instance_id: str) -> None:
 
 
 def list_(
-    ctx: Context, *, instance_id: str | None = None, states: Collection[ChangeState] | None = None, limit: int = 100
+    ctx: Context,
+    *,
+    instance_id: str | None = None,
+    organization_id: str | None = None,
+    states: Collection[ChangeState] | None = None,
+    limit: int = 100,
 ) -> tuple[ChangeSetView, ...]:
-    """The newest first; those of one app for whoever may see it, of all for staff."""
-    if instance_id is not None:
+    """The newest first; those of one app or one organization for whoever may see it, of all for staff."""
+    rows: Sequence[store.ChangeSet]
+    if organization_id is not None:
+        ctx.require(Permission.SEE_OWN_INSTANCES, organization_id)
+        rows = store.search(ctx.session, organization_id=organization_id, states=states, limit=limit)
+    elif instance_id is not None:
         _instance(ctx, instance_id)
         rows = [row for row in store.of_instance(ctx.session, instance_id) if states is None or row.state in states][:limit]
     else:
         ctx.require(Permission.SEE_CLUSTER)
-        rows = list(store.search(ctx.session, states=states, limit=limit))
+        rows = store.search(ctx.session, states=states, limit=limit)
     return tuple(_view(ctx, row) for row in rows)
 
 
@@ -199,6 +211,7 @@ def _instance(ctx: Context, instance_id: str) -> Instance:
 
 def _view(ctx: Context, row: store.ChangeSet) -> ChangeSetView:
     instance = _instance(ctx, row.instance_id)
+    organization = organizations.by_id(ctx.session, instance.organization_id)
     return ChangeSetView(
         id=row.id,
         instance_id=row.instance_id,
@@ -218,4 +231,6 @@ def _view(ctx: Context, row: store.ChangeSet) -> ChangeSetView:
         started_at=row.started_at,
         finished_at=row.finished_at,
         needs_agreement=_needs_agreement(row),
+        organization=organization.name if organization else "",
+        objections=tuple(_objected(row)) if _needs_agreement(row) else (),
     )

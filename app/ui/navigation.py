@@ -56,6 +56,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("admin/cluster.py", "operate", P.SEE_CLUSTER, "dns"),
     Entry("admin/node.py", "operate", P.SEE_CLUSTER, "dns", listed=False),
     Entry("admin/pod.py", "operate", P.SEE_CLUSTER, "deployed_code", listed=False),
+    Entry("admin/provisioning.py", "operate", P.SEE_CLUSTER, "conveyor_belt"),
     Entry("admin/capacity.py", "operate", P.SEE_CLUSTER, "speed"),
     Entry("admin/collection.py", "operate", P.SEE_CLUSTER, "sensors"),
     Entry("admin/jobs.py", "operate", P.SEE_JOBS, "event_repeat"),

@@ -37,9 +37,9 @@ _WIDTHS: Mapping[str, int] = {"moment": 142, "day": 100, "share": 116}
 """Widths of kinds whose heading or first row says too little about the others."""
 _CHIPS = {
     "green": ("healthy", "ready", "done", "active", "live", "up", "sent", "delivered"),
-    "red": ("crashing", "failed", "not_ready_node", "failing", "down", "critical"),
-    "orange": ("pending", "not_ready", "late", "waiting", "warning", "on_hold", "cordoned", "degraded"),
-    "blue": ("starting", "running", "provisioning", "queued"),
+    "red": ("crashing", "failed", "not_ready_node", "failing", "down", "critical", "blocked"),
+    "orange": ("pending", "held", "not_ready", "late", "waiting", "warning", "on_hold", "cordoned", "degraded"),
+    "blue": ("starting", "running", "provisioning", "queued", "working"),
     "violet": ("suspended",),
 }
 

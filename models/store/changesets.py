@@ -83,9 +83,18 @@ def of_instance(session: Session, instance_id: str) -> Sequence[ChangeSet]:
     return session.exec(query.order_by(col(ChangeSet.created_at).desc(), col(ChangeSet.id).desc())).all()
 
 
-def search(session: Session, *, states: Collection[ChangeState] | None = None, limit: int | None = None) -> Sequence[ChangeSet]:
+def search(
+    session: Session,
+    *,
+    organization_id: str | None = None,
+    states: Collection[ChangeState] | None = None,
+    limit: int | None = None,
+) -> Sequence[ChangeSet]:
     """The newest first."""
     query = select(ChangeSet)
+    if organization_id is not None:
+        query = query.join(Instance, col(Instance.id) == col(ChangeSet.instance_id))
+        query = query.where(Instance.organization_id == organization_id)
     if states is not None:
         query = query.where(col(ChangeSet.state).in_(states))
     return session.exec(query.order_by(col(ChangeSet.created_at).desc(), col(ChangeSet.id).desc()).limit(limit)).all()

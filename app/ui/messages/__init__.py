@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from app.ui.messages import (
     admin_english,
+    changes_english,
     cluster_english,
     customer_english,
     customer_indonesian,
@@ -30,6 +31,7 @@ CATALOGUES: Mapping[str, Mapping[str, Text]] = {
         **shop_english.TEXTS,
         **admin_english.TEXTS,
         **cluster_english.TEXTS,
+        **changes_english.TEXTS,
     },
     "id": {**shared_indonesian.TEXTS, **customer_indonesian.TEXTS, **shop_indonesian.TEXTS},
 }
