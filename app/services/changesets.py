@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -123,6 +123,16 @@ def list_(
         ctx.require(Permission.SEE_CLUSTER)
         rows = store.search(ctx.session, states=states, limit=limit)
     return tuple(_view(ctx, row) for row in rows)
+
+
+def makings(ctx: Context) -> Mapping[str, tuple[int, int]]:
+    """By template how many apps were made, and how many stand still because their making stopped."""
+    ctx.require(Permission.SEE_CLUSTER)
+    found: dict[str, tuple[int, int]] = {}
+    for template, state, number in store.makings(ctx.session):
+        made, stopped = found.get(template, (0, 0))
+        found[template] = (made + number, stopped) if state is ChangeState.DONE else (made, stopped + number)
+    return found
 
 
 def get(ctx: Context, *, change_set_id: str) -> ChangeSetView:

@@ -70,6 +70,8 @@ class Offer:
     """How long the newest orders took, in the median; None before the first."""
     measured: int
     withheld: str
+    withdrawn: bool = False
+    """Staff, or failures, took it off sale for the time being."""
 
     @property
     def on_sale(self) -> bool:
@@ -238,6 +240,7 @@ def _offer(ctx: Context, row: store.Template) -> Offer:
         ready_after=timedelta(seconds=statistics.median(took)) if took else None,
         measured=len(took),
         withheld=_withheld(row, needs, bool(plans)),
+        withdrawn=row.withdrawn_at is not None,
     )
 
 

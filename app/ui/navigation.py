@@ -63,6 +63,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("admin/organizations.py", "customers", P.SEE_ORGANIZATIONS, "apartment"),
     Entry("admin/organization.py", "customers", P.SEE_ORGANIZATIONS, "apartment", listed=False),
     Entry("admin/mapping.py", "customers", P.MAP_NAMESPACES, "account_tree"),
+    Entry("admin/catalogue_admin.py", "platform", P.MANAGE_SETTINGS, "sell"),
     Entry("admin/members.py", "platform", P.SEE_STAFF, "badge"),
     Entry("admin/audit.py", "platform", P.SEE_AUDIT, "history"),
     Entry("admin/mail.py", "platform", P.SEE_MAIL, "mail"),

@@ -36,9 +36,9 @@ _TYPES: Mapping[str, Any] = {
 _WIDTHS: Mapping[str, int] = {"moment": 142, "day": 100, "share": 116}
 """Widths of kinds whose heading or first row says too little about the others."""
 _CHIPS = {
-    "green": ("healthy", "ready", "done", "active", "live", "up", "sent", "delivered"),
+    "green": ("healthy", "ready", "done", "active", "live", "up", "sent", "delivered", "on_sale"),
     "red": ("crashing", "failed", "not_ready_node", "failing", "down", "critical", "blocked"),
-    "orange": ("pending", "held", "not_ready", "late", "waiting", "warning", "on_hold", "cordoned", "degraded"),
+    "orange": ("pending", "held", "withheld", "not_ready", "late", "waiting", "warning", "on_hold", "cordoned", "degraded"),
     "blue": ("starting", "running", "provisioning", "queued", "working"),
     "violet": ("suspended",),
 }

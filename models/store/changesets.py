@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import Index, Text, UniqueConstraint, or_, text, update
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Field, Session, SQLModel, col, func, select
 
 from models.domain.changesets import OPEN, ChangeState, Purpose
 from models.domain.ids import new_id
@@ -155,6 +155,17 @@ def durations(session: Session, template: str, *, limit: int) -> Sequence[float]
     )
     rows = session.exec(query.order_by(col(ChangeSet.finished_at).desc()).limit(limit)).all()
     return [(end - begin).total_seconds() for begin, end in rows if begin is not None and end is not None]
+
+
+def makings(session: Session) -> Sequence[tuple[str, ChangeState, int]]:
+    """(template, state, how many) of the first makings that came to an end or stopped."""
+    query = (
+        select(Instance.template, ChangeSet.state, func.count())
+        .join(Instance, col(Instance.id) == col(ChangeSet.instance_id))
+        .where(ChangeSet.purpose == Purpose.CREATE, col(ChangeSet.state).in_([ChangeState.DONE, ChangeState.BLOCKED]))
+        .group_by(col(Instance.template), col(ChangeSet.state))
+    )
+    return [(template, ChangeState(state), number) for template, state, number in session.exec(query).all()]
 
 
 def failures_in_a_row(session: Session, template: str, *, limit: int) -> int:

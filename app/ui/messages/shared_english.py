@@ -25,6 +25,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "page.cluster": "Cluster",
     "page.node": "Node",
     "page.pod": "Pod",
+    "page.catalogue_admin": "Catalogue",
     "page.provisioning": "Provisioning",
     "page.capacity": "Capacity",
     "page.collection": "Collection health",

@@ -25,6 +25,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "page.cluster": "Klaster",
     "page.node": "Node",
     "page.pod": "Pod",
+    "page.catalogue_admin": "Katalog",
     "page.provisioning": "Penyiapan",
     "page.capacity": "Kapasitas",
     "page.collection": "Kesehatan pengumpulan",

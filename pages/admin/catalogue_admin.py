@@ -1,0 +1,17 @@
+"""Catalogue: every kind of app with version, plans, licence and how its making goes; and whether it is sold."""
+
+from app.services import changesets, offers
+from app.ui import catalogue_panels, gate, layout, queries, state
+from models.domain.access import Permission
+
+viewer = gate.require(Permission.MANAGE_SETTINGS)
+say = viewer.say
+rows = queries.ask(offers.list_, withheld=True)
+makings = queries.ask(changesets.makings)
+sold = sum(row.on_sale for row in rows)
+layout.header(say("selling.headline", n=sold, all=len(rows)) if rows else say("selling.none"), note=say("selling.note"))
+chosen = state.parameter("template")
+for row in rows:
+    if row.id == chosen:
+        catalogue_panels.one(viewer, row, makings)
+catalogue_panels.listed(viewer, rows, makings)
