@@ -20,7 +20,7 @@ _TONES = {"out_of_memory": "red", "crashing": "red", "image": "red", "disk": "re
 def figures(viewer: Viewer, seen: AppDetail) -> None:
     """Use against limits, restarts of a day, availability of 30 days."""
     say, fmt, card = viewer.say, viewer.format, seen.card
-    with st.grid("auto", min_column_width=160):
+    with st.grid(4, min_column_width=160):
         for name, used, limit, shown in (
             ("memory", card.memory_used, card.memory_limit, fmt.bytes),
             ("cpu", card.cpu_used, card.cpu_limit, fmt.cores),
@@ -50,11 +50,11 @@ def answers(viewer: Viewer, seen: Answered) -> None:
         high = fmt.latency(p95.upto) if not p95.beyond else ""
         shown = say.text("app.p95_beyond", span=fmt.latency(p95.seconds)) if p95.beyond else fmt.latency(p95.seconds)
         where = "" if p95.beyond else say.text("app.p95_between", low=fmt.latency(p95.above), high=high)
-    with st.grid("auto", min_column_width=150):
+    with st.grid(3, min_column_width=150):
         st.metric(say.text("app.requests"), fmt.number(seen.requests), border=True, height="stretch")
         st.metric(
             say.text("app.error_share"), fmt.percent(seen.error_share, 2), help=say("app.error_share_help"),
-            delta=fmt.number(seen.errors) if seen.errors is not None else None,
+            delta=say.text("app.of", used=fmt.number(seen.errors), limit=fmt.number(seen.requests)) if seen.errors is not None else None,
             delta_color="off", delta_arrow="off", border=True, height="stretch",
         )  # fmt: skip
         st.metric(

@@ -37,7 +37,7 @@ def value(viewer: Viewer, figure: Figure) -> str:
 def figures(viewer: Viewer, seen: Health) -> None:
     say = viewer.say
     late = [s for s in seen.sources if s.state != "live"]
-    with st.grid("auto", min_column_width=160):
+    with st.grid(4, min_column_width=160):
         st.metric(
             say.text("collection.live"), say.text("gauge.of", part=len(seen.sources) - len(late), whole=len(seen.sources)),
             delta=", ".join(s.source for s in late) or say.text("collection.none_late"), delta_color="red" if late else "green",
