@@ -197,8 +197,7 @@ def _processes(world: World, x: Floats) -> list[Part]:
         edges = np.clip(np.concatenate((here[:1] - SECONDS, here)), start, end)
         covered = np.diff(edges)
         columns = _row(world, here, covered, covered)
-        for name in traffic.PROCESS_COUNTERS:
-            columns[f"{name}_inc"] = np.diff(ingress.process(start, edges)[name])
+        columns["config_reloads_total_inc"] = np.diff(ingress.reloads(start, edges))
         points = [ingress.process(start, np.clip(here + offset, start, end)) for offset in _INSIDE]
         found.append(({"instance": instance}, columns | _levels(points, traffic.PROCESS_GAUGES)))
     return found

@@ -172,11 +172,11 @@ class Service:
         return found
 
     def pace(self, x: Floats) -> Floats:
-        """Requests a second, over the minute before."""
+        """Requests a second, smoothed."""
         total = np.zeros(len(x))
         for slot in self.slots:
             mind = self._mind(slot)
-            total += mind.person.requests * (mind.traffic(x) - mind.traffic(x - 60.0)) / 60.0
+            total += mind.person.requests * np.maximum(0.0, mind.level(x))
         return np.where(self.answers(x), total, 0.0)
 
     def answers(self, x: Floats) -> NDArray[np.bool_]:
@@ -233,19 +233,28 @@ class Ingress:
         return good
 
     def process(self, since: float, x: Floats) -> dict[str, Floats]:
-        """All columns of an entity `ingress_process` that started at `since`: it takes a configuration then, and whenever something
-        behind it begins or ceases to answer."""
-        changes = np.sort(np.concatenate([since + np.zeros(1), *(one.turns() for one in self._services)]))
-        upto = np.searchsorted(changes, x, "right")
+        """All columns of an entity `ingress_process` that started at `since`."""
+        count, newest = self._taken(since, x)
         held = np.zeros(len(x))
         for one in self._services:
             held += _HELD * one.pace(x)
         return {
-            "config_reloads_total": (upto - np.searchsorted(changes, since)).astype(np.float64),
+            "config_reloads_total": count,
             "open_connections": np.floor(held),
-            "config_age_seconds": x - changes[np.maximum(upto - 1, 0)],
+            "config_age_seconds": x - newest,
             "uptime_seconds": x - since,
         }
+
+    def reloads(self, since: float, x: Floats) -> Floats:
+        """Its counter alone."""
+        return self._taken(since, x)[0]
+
+    def _taken(self, since: float, x: Floats) -> tuple[Floats, Floats]:
+        """How many configurations it has taken, and when the newest: one at its start, and one whenever something behind it begins or
+        ceases to answer."""
+        changes = np.sort(np.concatenate([since + np.zeros(1), *(one.turns() for one in self._services)]))
+        upto = np.searchsorted(changes, x, "right")
+        return (upto - np.searchsorted(changes, since)).astype(np.float64), changes[np.maximum(upto - 1, 0)]
 
 
 def address(pod: Incarnation, port: int) -> str:
