@@ -15,12 +15,14 @@ from app.api.routes import (
     audit,
     capacity,
     catalogue,
+    change_sets,
     collection,
     instances,
     jobs,
     mapping,
     me,
     nodes,
+    orders,
     organizations,
     pods,
     usage,
@@ -36,7 +38,23 @@ cut by `limit`; `next` of one page is the `cursor` of the following one. Every P
 DELETE may be sent again.
 """
 EXAMPLES = Path(__file__).with_name("examples.json")
-ROUTERS = (nodes, pods, capacity, collection, organizations, instances, catalogue, usage, mapping, jobs, audit, me, warehouse)
+ROUTERS = (
+    nodes,
+    pods,
+    capacity,
+    collection,
+    organizations,
+    instances,
+    catalogue,
+    orders,
+    change_sets,
+    usage,
+    mapping,
+    jobs,
+    audit,
+    me,
+    warehouse,
+)
 
 
 def build() -> FastAPI:

@@ -25,7 +25,6 @@ STATUS: Mapping[str, int] = {
     "not_found": 404,
     "conflict": 409,
     "illegal_transition": 409,
-    "no_room": 409,
     "too_many_attempts": 429,
     "misconfigured": 503,
     "unavailable": 503,

@@ -57,6 +57,20 @@ def list_(
 
 
 @app.command()
+def publish(data: DataOption = None) -> None:
+    """Offer what this program's templates say, as the worker does when it starts; a changed plan becomes a new version."""
+    from app.services import offers
+    from provisioner import catalogue as templates
+
+    with edge.transaction(edge.settings(data)) as ctx:
+        changed = offers.publish(ctx, templates=templates.load().values())
+        withheld = [(one.id, one.withheld) for one in offers.list_(ctx, withheld=True) if one.withheld]
+    edge.say(f"{changed} changes." if changed else "Everything was offered as it is.")
+    for template, why in withheld:
+        edge.say(f"{template} is not on sale: {why}")
+
+
+@app.command()
 def check(
     kubeconfig: Annotated[
         Path | None, typer.Option("--kubeconfig", help="Also ask this cluster, in a namespace that is made for it and deleted.")

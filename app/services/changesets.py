@@ -10,6 +10,7 @@ from datetime import datetime
 from app.context import Context
 from app.services import audit
 from app.services.organizations import NOTHING_HERE
+from app.services.paging import Page, limited, moment, paged
 from models.domain.access import Permission
 from models.domain.changesets import ChangeState, Purpose, move
 from models.domain.errors import Conflict, NotFound
@@ -115,7 +116,7 @@ def list_(
     rows: Sequence[store.ChangeSet]
     if organization_id is not None:
         ctx.require(Permission.SEE_OWN_INSTANCES, organization_id)
-        rows = store.search(ctx.session, organization_id=organization_id, states=states, limit=limit)
+        rows = store.search(ctx.session, within=[organization_id], states=states, limit=limit)
     elif instance_id is not None:
         _instance(ctx, instance_id)
         rows = [row for row in store.of_instance(ctx.session, instance_id) if states is None or row.state in states][:limit]
@@ -123,6 +124,26 @@ def list_(
         ctx.require(Permission.SEE_CLUSTER)
         rows = store.search(ctx.session, states=states, limit=limit)
     return tuple(_view(ctx, row) for row in rows)
+
+
+def parts(
+    ctx: Context,
+    *,
+    instance_id: str | None = None,
+    states: Collection[ChangeState] | None = None,
+    limit: int = 100,
+    after: str | None = None,
+) -> Page[ChangeSetView]:
+    """Those that the actor may see, the newest first, in parts."""
+    within: list[str] | None = None
+    if instance_id is not None:
+        _instance(ctx, instance_id)
+    elif not ctx.actor.may(Permission.SEE_OWN_INSTANCES):
+        within = [org for org, held in ctx.actor.within.items() if Permission.SEE_OWN_INSTANCES in held]
+    rows = store.search(
+        ctx.session, within=within, instance_id=instance_id, states=states, after=moment(after), limit=limited(limit) + 1
+    )
+    return paged(rows, limit, lambda row: _view(ctx, row), lambda row: (row.created_at.isoformat(), row.id))
 
 
 def makings(ctx: Context) -> Mapping[str, tuple[int, int]]:

@@ -14,12 +14,12 @@ from app.services import audit, changesets, checkout, selling, settings, specifi
 from app.services.checkout import Draft
 from app.services.offers import PlanOffer
 from app.services.organizations import NOTHING_HERE
-from app.services.paging import Page, limited, paged, pair
+from app.services.paging import Page, limited, moment, paged
 from app.services.selling import NoRoom
 from models.domain import orders as rules
 from models.domain.access import ActorKind, Permission
 from models.domain.changesets import Purpose
-from models.domain.errors import Conflict, Invalid, NotFound
+from models.domain.errors import Conflict, NotFound
 from models.domain.orders import Approval, OrderState, Patience
 from models.domain.subscriptions import SubscriptionState
 from models.store import catalogue, instances, payments, reservations, subscriptions
@@ -183,10 +183,7 @@ def list_(
         ctx.require(Permission.SEE_OWN_INSTANCES, organization_id)
     elif not ctx.actor.may(Permission.SEE_OWN_INSTANCES):
         within = [org for org, held in ctx.actor.within.items() if Permission.SEE_OWN_INSTANCES in held]
-    cursor = pair(after)
-    rows = store.search(
-        ctx.session, within=within, states=states, after=_position(cursor) if cursor else None, limit=limited(limit) + 1
-    )
+    rows = store.search(ctx.session, within=within, states=states, after=moment(after), limit=limited(limit) + 1)
     return paged(rows, limit, lambda row: view(ctx, row), lambda row: (row.placed_at.isoformat(), row.id))
 
 
@@ -304,10 +301,3 @@ def ask_for_money(ctx: Context, row: store.Order) -> None:
         )
     )
     ctx.session.flush()
-
-
-def _position(cursor: tuple[str, str]) -> tuple[datetime, str]:
-    try:
-        return datetime.fromisoformat(cursor[0]), cursor[1]
-    except ValueError:
-        raise Invalid("This cursor is none that a list has given out. Begin again without it.", field="after") from None

@@ -7,6 +7,7 @@ import binascii
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from models.domain.errors import Invalid
@@ -40,6 +41,20 @@ def pair(after: str | None) -> tuple[str, str] | None:
         if isinstance(first, str) and isinstance(second, str) and "\0" not in first + second:
             return first, second
     except (ValueError, TypeError, binascii.Error):
+        pass  # a cursor that somebody typed: said below
+    raise Invalid("This cursor is none that a list has given out. Begin again without it.", field="after")
+
+
+def moment(after: str | None) -> tuple[datetime, str] | None:
+    """What `paged` put into the cursor of a list that goes by time."""
+    said = pair(after)
+    if said is None:
+        return None
+    try:
+        at = datetime.fromisoformat(said[0])
+        if at.tzinfo is not None:
+            return at, said[1]
+    except ValueError:
         pass  # a cursor that somebody typed: said below
     raise Invalid("This cursor is none that a list has given out. Begin again without it.", field="after")
 

@@ -11,7 +11,7 @@ from app.services import settings
 from models.domain import capacity, placement
 from models.domain import reservations as rules
 from models.domain.cluster import Resources, Snapshot
-from models.domain.errors import PlatformError, Unavailable
+from models.domain.errors import Conflict, Unavailable
 from models.domain.reservations import Admission
 from models.store import instances
 from models.store import reservations as store
@@ -21,7 +21,7 @@ TOO_OLD = timedelta(minutes=10)
 """What was known of the cluster so long ago is nothing to sell by."""
 
 
-class NoRoom(PlatformError):
+class NoRoom(Conflict):
     """The cluster cannot carry the order now. `smaller` names a plan that would fit, when there is one."""
 
     code = "no_room"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import Index, Text, UniqueConstraint, or_, text, update
+from sqlalchemy import Index, Text, UniqueConstraint, or_, text, tuple_, update
 from sqlmodel import Field, Session, SQLModel, col, func, select
 
 from models.domain.changesets import OPEN, ChangeState, Purpose
@@ -86,17 +86,24 @@ def of_instance(session: Session, instance_id: str) -> Sequence[ChangeSet]:
 def search(
     session: Session,
     *,
-    organization_id: str | None = None,
+    within: Collection[str] | None = None,
+    instance_id: str | None = None,
     states: Collection[ChangeState] | None = None,
+    after: tuple[datetime, str] | None = None,
     limit: int | None = None,
 ) -> Sequence[ChangeSet]:
-    """The newest first."""
+    """The newest first, from behind `after` (time and id); `within` are organizations, None means all of them."""
     query = select(ChangeSet)
-    if organization_id is not None:
-        query = query.join(Instance, col(Instance.id) == col(ChangeSet.instance_id))
-        query = query.where(Instance.organization_id == organization_id)
+    if within is not None:
+        query = query.join(Instance, col(Instance.id) == col(ChangeSet.instance_id)).where(
+            col(Instance.organization_id).in_(within)
+        )
+    if instance_id is not None:
+        query = query.where(ChangeSet.instance_id == instance_id)
     if states is not None:
         query = query.where(col(ChangeSet.state).in_(states))
+    if after is not None:
+        query = query.where(tuple_(col(ChangeSet.created_at), col(ChangeSet.id)) < tuple_(*after))
     return session.exec(query.order_by(col(ChangeSet.created_at).desc(), col(ChangeSet.id).desc()).limit(limit)).all()
 
 

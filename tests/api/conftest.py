@@ -17,11 +17,16 @@ from app.config import Settings
 from app.container import Container
 from app.demo.load import load
 from app.jobs import registry
-from models.domain.access import MemberRole, Permission, StaffRole
+from app.services import decisions, offers
+from app.services import orders as ordering
+from models.domain.access import MemberRole, Permission, StaffRole, job_actor, member_actor
 from models.domain.clock import FrozenClock
-from models.store import instances, members, organizations, staff
+from models.domain.orders import OrderState
+from models.store import changesets, instances, members, orders, organizations, staff
 from models.store import tokens as token_rows
+from models.store.orders import Order
 from models.store.session import Store
+from tests.provisioner.orders import TEMPLATES
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -95,6 +100,16 @@ class Program:
         with self.live.store.reading() as session:
             return next(row.id for row in instances.everything(session) if row.organization_id == who.organization_id)
 
+    def ordered_by(self, who: Party, *, open_: bool) -> Order:
+        """The order of that party that waits for its money, or the one whose app is being made."""
+        states = [OrderState.PAYMENT if open_ else OrderState.ACCEPTED]
+        with self.live.store.reading() as session:
+            return orders.search(session, within=[who.organization_id], states=states)[-1]
+
+    def change_set_of(self, who: Party) -> str:
+        with self.live.store.reading() as session:
+            return changesets.of_instance(session, self.ordered_by(who, open_=False).instance_id)[0].id
+
 
 @pytest.fixture(scope="session")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
@@ -128,6 +143,10 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
                 members.join(session, user_id=user.id, organization_id=home.id, role=MemberRole.OWNER, now=NOW)
                 parties[name] = (user.id, home.id)
             owner_id = owner.id
+        with live.transaction(job_actor("catalogue"), "cli") as ctx:
+            offers.publish(ctx, templates=TEMPLATES.values())
+        for user_id, home in parties.values():
+            _order(live, user_id, home)
         yield Program(
             live,
             TestClient(api),
@@ -139,3 +158,16 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
         composition.install(None)
         live.inventory.stop()
         live.close()
+
+
+def _order(live: Container, user_id: str, home: str) -> None:
+    """Two apps: one that is paid for and being made, one whose money has not come."""
+    actor = member_actor(user_id, "Owner", {home: MemberRole.OWNER})
+    for plan in ("trial", "starter"):
+        with live.transaction(actor, "page") as ctx:
+            made = ordering.place(ctx, organization_id=home, template="wordpress", plan=plan, name=f"ordered-{plan}")
+        if plan == "trial":
+            with live.transaction(job_actor("provisioner"), "job") as ctx:
+                row = orders.by_id(ctx.session, made.id)
+                assert row is not None
+                decisions.settle(ctx, row, reference="test")

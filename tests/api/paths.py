@@ -20,7 +20,11 @@ def operations(schema: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, str]
 
 def filled(program: Program, path: str, party: Party) -> str:
     """The path with ids that belong to `party`."""
+    making = "/operations" in path
     values = {
+        "/orders/{id}": program.ordered_by(party, open_=True).id if "/orders/{id}" in path else "",
+        "/change-sets/{id}": program.change_set_of(party) if "/change-sets/{id}" in path else "",
+        "/instances/{id}/operations": f"{program.ordered_by(party, open_=False).instance_id}/operations" if making else "",
         "/organizations/{id}": party.organization_id,
         "/instances/{id}": program.instance_of(party) if "/instances/{id}" in path else "",
         "/nodes/{name}": "node-1",
@@ -33,7 +37,7 @@ def filled(program: Program, path: str, party: Party) -> str:
         "/me/tokens/{id}": "tok_none",
     }
     for part, value in values.items():
-        path = path.replace(part, part.partition("{")[0] + value)
+        path = path.replace(part, part.partition("{")[0] + value) if part in path else path
     assert "{" not in path
     return path
 
@@ -52,6 +56,8 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
     "change_organization": {},
     "change_instance": {"template": ""},
     "change_member": {"role": "owner"},
+    "decide_order": {"decision": "received"},
+    "operate_instance": {"operation": "restart"},
     "import_mapping": {"text": "namespace,organization,instance\nkube-system,apotek-melati,\n", "dry_run": True},
     "query_warehouse": {"sql": "SELECT node, count(*) AS samples FROM node_1h GROUP BY node ORDER BY node"},
 }
@@ -73,6 +79,8 @@ def answered(program: Program) -> dict[str, Any]:
         body = dict(BODIES.get(name, {}))
         if name == "invite_member":
             body = {"email": "ayu@example.com", "role": "developer"}
+        if name == "place_order":
+            body = {"organization_id": program.mine.organization_id, "template": "ghost", "plan": "trial"}
         if name == "adopt_instance":
             body = {"organization_id": program.mine.organization_id, "name": "shop", "namespace": "kube-system"}
         if name == "assign_namespace":
