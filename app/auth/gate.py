@@ -33,6 +33,7 @@ PUBLIC = frozenset(
         "/invite",
         "/setup",
         "/totp",
+        "/catalogue",
         "/assets/forms.css",
         "/assets/moorage.svg",
         "/favicon.ico",

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from app.auth.forms import accounts, entrance
+from app.auth.forms import accounts, catalogue, entrance
 from app.auth.forms.exchange import endpoint
 
 _FILES = Path(__file__).with_name("forms")
@@ -32,6 +32,7 @@ routes: list[BaseRoute] = [
     Route("/reset", endpoint(accounts.reset_shown, accounts.reset_done), methods=["GET", "POST"]),
     Route("/invite", endpoint(accounts.invite_shown, accounts.invite_done), methods=["GET", "POST"]),
     Route("/setup", endpoint(accounts.setup_shown, accounts.setup_done), methods=["GET", "POST"]),
+    Route("/catalogue", endpoint(catalogue.shown)),
     Route("/assets/forms.css", stylesheet),
     Route("/assets/moorage.svg", mark),
     Route("/favicon.ico", mark),

@@ -50,20 +50,26 @@ def card(viewer: Viewer, seen: Progress) -> None:
     with st.container(border=True, key=f"order_{seen.order.id}"):
         st.subheader(plain(seen.order.name), anchor=False)
         colour = COLOURS.get(seen.code, "orange")
-        st.markdown(f":{colour}-badge[{viewer.say(f'progress.short.{seen.code}', template=seen.template)}]")
+        st.markdown(f":{colour}-badge[{viewer.say(f'progress.short.{seen.code}', template=_kind(viewer, seen))}]")
         _line(viewer, seen)
         navigation.link(viewer, "order", viewer.say("progress.open"), icon="arrow_forward", order=seen.order.id)
 
 
 def headline(viewer: Viewer, seen: Progress) -> Plain:
-    return viewer.say(f"progress.headline.{seen.code}", name=seen.order.name, template=seen.template)
+    return viewer.say(f"progress.headline.{seen.code}", name=seen.order.name, template=_kind(viewer, seen))
 
 
 def _note(viewer: Viewer, seen: Progress) -> str:
     say, fmt, order = viewer.say, viewer.format, seen.order
     size = plain(plan_word(viewer, order.plan))
     price = say("plan.month", price=fmt.money(order.price_minor, order.currency)) if order.price_minor else say("progress.nothing")
-    return f"{plain(seen.template)} · {size} · {price} · {say('progress.placed', at=fmt.since(order.placed_at, viewer.now))}"
+    return f"{plain(_kind(viewer, seen))} · {size} · {price} · {say('progress.placed', at=fmt.since(order.placed_at, viewer.now))}"
+
+
+def _kind(viewer: Viewer, seen: Progress) -> str:
+    """What the template is called."""
+    key = f"template.{seen.order.template}"
+    return viewer.say.text(key) if viewer.say.has(key) else seen.template
 
 
 def plan_word(viewer: Viewer, name: str) -> str:
@@ -75,7 +81,7 @@ def _line(viewer: Viewer, seen: Progress) -> None:
     """How much of it is done, as a bar, and at which step it is."""
     done = sum(mark.stand == "done" for mark in seen.marks)
     stage = seen.stage
-    text = viewer.say(f"stage.{stage}") if stage else viewer.say("progress.short.ready", template=seen.template)
+    text = viewer.say(f"stage.{stage}") if stage else viewer.say("progress.short.ready", template=_kind(viewer, seen))
     st.progress(done / len(seen.marks), text=f":small[{text}{_time(viewer, seen)}]")
 
 

@@ -27,7 +27,9 @@ def login_shown(exchange: Exchange, error: PlatformError | None) -> Response:
         markup.notice(say(told) if told else ""),
         exchange.form("/login", "login.button", email, password, error=error),
         markup.links(
-            markup.link(exchange.to("/reset"), say("login.forgotten")), markup.link(exchange.to("/signup"), say("login.signup"))
+            markup.link(exchange.to("/reset"), say("login.forgotten")),
+            markup.link(exchange.to("/signup"), say("login.signup")),
+            markup.link(exchange.to("/catalogue"), say("login.catalogue")),
         ),
         error=error,
     )

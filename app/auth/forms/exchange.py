@@ -99,14 +99,14 @@ class Exchange:
             kept["lang"] = self.fields["lang"]
         return f"{path}?{urlencode(kept)}" if kept else path
 
-    def page(self, title: str, *blocks: Html, error: PlatformError | None = None, **values: str) -> Response:
+    def page(self, title: str, *blocks: Html, error: PlatformError | None = None, wide: bool = False, **values: str) -> Response:
         """A card under the status of `error`; `values` are put into the title."""
         status = 200
         if error is not None:
             status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 400)
         simulated = "" if self.policy.live else markup.paragraph(self.say("simulated"), "simulated")
         footer = markup.links(*(self._other(code, name) for code, name in NAMES.items() if code != self.say.language))
-        text = markup.document(self.say.language, self.say(title, **values), "".join(blocks) + simulated, footer)
+        text = markup.document(self.say.language, self.say(title, **values), "".join(blocks) + simulated, footer, wide=wide)
         answer = HTMLResponse(text, status, headers={"Content-Language": self.say.language})
         if isinstance(error, TooManyAttempts):
             answer.headers["Retry-After"] = str(error.retry_after_seconds)
@@ -175,7 +175,7 @@ class Exchange:
         answer.set_cookie(_cookie(name, policy), value, max_age=seconds, httponly=True, secure=policy.secure, samesite="lax")
 
     def _other(self, code: str, name: str) -> Html:
-        kept = {key: value for key, value in self.fields.items() if key in ("next", "token")}
+        kept = {key: value for key, value in self.fields.items() if key in ("next", "token", "currency", "q")}
         query = urlencode({**kept, "lang": code})
         return markup.link(f"{self.request.url.path}?{query}", name, language=code)
 

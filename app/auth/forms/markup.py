@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import NewType
@@ -26,15 +26,18 @@ class Field:
     numeric: bool = False
 
 
-def document(language: str, title: str, body: str, footer: str) -> str:
-    """The whole page around a card."""
+def document(language: str, title: str, body: str, footer: str, *, wide: bool = False) -> str:
+    """The whole page around a card. A `wide` one is for reading, and for search engines as well."""
+    hidden = "" if wide else '<meta name="robots" content="noindex">'
     return (
         f'<!doctype html><html lang="{escape(language)}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark"><meta name="robots" content="noindex">'
+        '<meta name="color-scheme" content="light dark">'
+        f"{hidden}"
         f"<title>{escape(title)} · Moorage</title>"
         '<link rel="icon" href="/assets/moorage.svg" type="image/svg+xml"><link rel="stylesheet" href="/assets/forms.css">'
-        '</head><body><main><p class="brand"><img src="/assets/moorage.svg" alt="" width="28" height="28">Moorage</p>'
+        f'</head><body><main class="{"wide" if wide else "card"}">'
+        '<p class="brand"><img src="/assets/moorage.svg" alt="" width="28" height="28">Moorage</p>'
         f"<h1>{escape(title)}</h1>{body}</main><footer>{footer}</footer></body></html>"
     )
 
@@ -72,6 +75,30 @@ def link(address: str, text: str, *, kind: str = "", language: str = "") -> Html
     spoken = f' lang="{escape(language)}" hreflang="{escape(language)}"' if language else ""
     look = f' class="{escape(kind)}"' if kind else ""
     return Html(f'<a href="{escape(address)}"{look}{spoken}>{escape(text)}</a>')
+
+
+def search(action: str, label: str, button: str, value: str, fields: Mapping[str, str]) -> Html:
+    """A search that stands in the address; nothing is changed by it, so it needs no proof."""
+    hidden = "".join(f'<input type="hidden" name="{escape(name)}" value="{escape(kept)}">' for name, kept in fields.items())
+    return Html(
+        f'<form method="get" action="{escape(action)}" role="search" class="search">{hidden}<label for="q">{escape(label)}</label>'
+        f'<input id="q" name="q" type="search" maxlength="80" value="{escape(value)}">{submit(button)}</form>'
+    )
+
+
+def offer(name: str, lines: Sequence[str], headings: Sequence[str], plans: Sequence[Sequence[str]]) -> Html:
+    """One thing on sale: what it is, and its plans as a table."""
+    head = "".join(f'<th scope="col">{escape(one)}</th>' for one in headings)
+    rows = "".join(
+        f'<tr><th scope="row">{escape(plan[0])}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in plan[1:]) + "</tr>"
+        for plan in plans
+    )
+    kind, summary, *text = lines
+    more = "".join(f"<p>{escape(one)}</p>" for one in text)
+    return Html(
+        f'<article class="offer"><h2>{escape(name)}</h2><p class="hint">{escape(kind)}</p><p><strong>{escape(summary)}</strong></p>'
+        f"{more}<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></article>"
+    )
 
 
 def links(*those: Html) -> Html:
