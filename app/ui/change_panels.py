@@ -77,7 +77,7 @@ def listed(viewer: Viewer, rows: Sequence[ChangeSetView], *, key: str = "changes
         Column("namespace", say("column.namespace"), lambda r: r.namespace, width=220),
     ]
     tables.show(
-        viewer, rows, columns, key=key, alt=say("table.changes"), empty="provisioning.none",
+        viewer, rows, columns, key=key, alt=say("table.change_sets"), empty="provisioning.none",
         opening=Opening("provisioning", lambda r: {"change": r.id}),
     )  # fmt: skip
 

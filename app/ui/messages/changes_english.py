@@ -114,5 +114,5 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "column.purpose": "What for",
     "column.phase": "Where it is",
     "column.next_try": "Next try",
-    "table.changes": "Changes in the cluster with state, phase and reason",
+    "table.change_sets": "Changes in the cluster with state, phase and reason",
 }
