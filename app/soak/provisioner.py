@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from sqlmodel import col, select
 
 from app.auth.seal import Seal
 from app.config import Settings
-from app.container import Container
+from app.container import Container, world_file
 from app.driver import ACTOR, Driver
 from app.gateways.mail import gateway
 from app.provisioning import cluster_of
@@ -35,6 +35,7 @@ from models.domain.errors import Unavailable
 from models.domain.instances import State
 from models.store import changesets, instances, mail, members, organizations, payments, reservations, specifications
 from models.store.session import Store
+from models.world.state import begin, to_json
 from provisioner import reconcile
 from provisioner.catalogue import load
 
@@ -47,7 +48,9 @@ if TYPE_CHECKING:
 
 LEASE = timedelta(seconds=1)
 WORKERS = 2
-SETTLE_SECONDS = 120.0
+SETTLE_SECONDS = 240.0
+NODES = 60
+"""Of the simulated cluster: room for the apps of 300 kills beside those that it has anyway."""
 WAIT_SECONDS = 5.0
 ANYBODY = 0.3
 TEMPLATES = ("container", "ghost", "wordpress")
@@ -115,6 +118,8 @@ def run(url: str, folder: Path, *, kills: int, seed: int) -> Verdict:
     chance = random.Random(seed)  # noqa: S311  a test that repeats, no secret
     methods = victims.context()
     container = _container(url, folder)
+    world = replace(begin(seed, container.clock.now()), nodes=NODES)
+    world_file(container.settings).write_text(to_json(world), encoding="utf-8")
     with container.transaction(ACTOR, "cli") as ctx:
         offers.publish(ctx, templates=load().values())
     processes: list[BaseProcess] = []

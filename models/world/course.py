@@ -27,7 +27,6 @@ BEGAN = -330 * DAY
 """When the machines were switched on."""
 CAPACITY = Resources(4.0, 8 * 2**30, 110)
 ALLOCATABLE = Resources(3.9, int(7.6 * 2**30), 110)
-NODES = ("node-1", "node-2", "node-3")
 SILENT = 40.0
 """Seconds after which the control plane notices that a node is silent; later, when they tolerate it no more, it drives pods away."""
 BOOT = 25.0
@@ -38,7 +37,9 @@ UPDATES = 27 * DAY
 class Course:
     """The simulation; `advance` takes it on, `timeline` is what happened so far."""
 
-    def __init__(self, seed: int, midnight: float, faults: Sequence[tuple[Fault, float, float]], fades_at: float) -> None:
+    def __init__(
+        self, seed: int, midnight: float, faults: Sequence[tuple[Fault, float, float]], fades_at: float, nodes: int = 3
+    ) -> None:
         """`faults` with their start and end in seconds since the epoch; an end may be infinite."""
         self.timeline = Timeline()
         self._seed, self._midnight, self._faults, self._fades_at = seed, midnight, faults, fades_at
@@ -50,8 +51,8 @@ class Course:
         self.active: list[Slot] = []
         """Those that have or may get a pod."""
         self._control = Control(self)
-        for number, name in enumerate(NODES, start=1):
-            self._machine(name, f"10.20.0.{10 + number}")
+        for number in range(1, nodes + 1):
+            self._machine(f"node-{number}", f"10.20.{(10 + number) // 250}.{(10 + number) % 250}")
         for namespace, parts in SYSTEM.items():
             self.at(BEGAN + 60, partial(self._begin, namespace, {"kubernetes.io/metadata.name": namespace}, parts))
         for tenant in TENANTS:
@@ -92,7 +93,7 @@ class Course:
 
     def _machine(self, name: str, address: str) -> None:
         labels = {"kubernetes.io/hostname": name, "kubernetes.io/arch": "amd64"}
-        if name == NODES[0]:
+        if not self.timeline.machines:
             labels["node-role.kubernetes.io/control-plane"] = "true"
         machine = Machine(name, chance.uid(self._seed, "node", name), address, CAPACITY, ALLOCATABLE, labels, BEGAN)
         machine.boots.append(Boot(BEGAN))

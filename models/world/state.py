@@ -24,6 +24,8 @@ class State:
     epoch: datetime
     faults: tuple[Fault, ...] = ()
     """Ordered ones, beside those of the world's own history."""
+    nodes: int = 3
+    """More than the business of its history needs leave room for what is ordered."""
 
     def with_fault(self, fault: Fault) -> State:
         """This state and one more fault; a lasting one that is on already is refused."""
@@ -60,6 +62,7 @@ def to_json(state: State) -> str:
         "format": FORMAT,
         "seed": state.seed,
         "epoch": state.epoch.isoformat(),
+        "nodes": state.nodes,
         "faults": [
             {"kind": f.kind.value, "target": f.target, "start": f.start.isoformat(), "end": f.end.isoformat() if f.end else None}
             for f in state.faults
@@ -80,7 +83,7 @@ def from_json(text: str) -> State:
             Fault(Kind(f["kind"]), f["target"], _instant(f["start"]), _instant(f["end"]) if f["end"] else None)
             for f in body["faults"]
         )
-        return State(int(body["seed"]), _instant(body["epoch"]), faults)
+        return State(int(body["seed"]), _instant(body["epoch"]), faults, int(body.get("nodes", 3)))
     except (ValueError, KeyError, TypeError, Invalid) as error:
         raise Misconfigured(
             f"The world file is damaged ({error}). Restore it from a backup, or move it away to begin a new world."

@@ -54,7 +54,7 @@ class World:
         midnight = self._origin % DAY
         spans = [(f, self.x(f.start), math.inf if f.end is None else self.x(f.end)) for f in self.faults]
         self._lost = [(start, end) for fault, start, end in spans if fault.kind is Kind.SAMPLES_LOST]
-        self._course = Course(state.seed, midnight, spans, history.FADES_ON * DAY)
+        self._course = Course(state.seed, midnight, spans, history.FADES_ON * DAY, state.nodes)
         self._midnight = midnight
         self._minds: dict[str, Mind] = {}
         self._meters: dict[str, Meter] = {}
