@@ -17,14 +17,17 @@ from provisioner.wanted import MOST_COPIES
 PLACEHOLDERS = {"image": "ghcr.io/you/app:1.4", "environment": "NAME=value", "command": "gunicorn app:main", "path": "/health"}
 
 
-def ask(viewer: Viewer, parameters: Mapping[str, Parameter]) -> tuple[dict[str, Any], Invalid | None]:
-    """The answers so far, and what in them cannot be read."""
+def ask(
+    viewer: Viewer, parameters: Mapping[str, Parameter], *, given: Mapping[str, Any] | None = None
+) -> tuple[dict[str, Any], Invalid | None]:
+    """The answers so far, and what in them cannot be read. `given`: what was answered before, instead of the template's proposals."""
     found: dict[str, Any] = {}
     wrong: Invalid | None = None
     # what has to be answered comes first, what may stay empty last
     order = sorted(parameters.items(), key=lambda one: (not one[1].required, one[1].default is not None, one[0]))
     for name, parameter in order:
-        typed = _field(viewer, name, parameter)
+        before = parameter.default if given is None else given.get(name)
+        typed = _field(viewer, name, parameter, before)
         try:
             value = _read(parameter.kind, typed)
         except Invalid as error:
@@ -42,13 +45,19 @@ def label(viewer: Viewer, parameter: Parameter) -> str:
     return asked if parameter.required else f"{asked} {viewer.say.text('order.optional')}"
 
 
-def _field(viewer: Viewer, name: str, parameter: Parameter) -> Any:
-    key, asked, default = f"parameter_{name}", label(viewer, parameter), parameter.default
+def _field(viewer: Viewer, name: str, parameter: Parameter, default: Any) -> Any:
+    key, asked = f"parameter_{name}", label(viewer, parameter)
+    if isinstance(default, Mapping):
+        default = "\n".join(f"{variable}={value}" for variable, value in default.items())
+    elif isinstance(default, (list, tuple)):
+        default = shlex.join(default)
     if parameter.kind in ("port", "copies"):
         most = 65535 if parameter.kind == "port" else MOST_COPIES
         return st.number_input(asked, 1, most, int(default or 1), key=key)
     if parameter.kind == "environment":
-        return st.text_area(asked, key=key, placeholder=PLACEHOLDERS["environment"], help=viewer.say("order.environment_help"))
+        return st.text_area(
+            asked, str(default or ""), key=key, placeholder=PLACEHOLDERS["environment"], help=viewer.say("order.environment_help")
+        )
     return st.text_input(
         asked, str(default or ""), key=key, max_chars=2000, live=True, placeholder=PLACEHOLDERS.get(parameter.kind, ""),
         help=viewer.say("order.image_help") if parameter.kind == "image" else None,

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.services import apps, progress
-from app.ui import app_cards, app_panels, charts, curves, gate, layout, navigation, order_progress, queries, state
+from app.ui import app_cards, app_panels, charts, curves, gate, layout, navigation, order_progress, queries, state, upkeep_panels
 from app.ui.gate import Viewer
 from app.ui.messages import plain
 from models.domain.access import Permission
@@ -58,4 +58,7 @@ id = state.parameter("id")
 if id and queries.ask(progress.of_app, instance_id=id) is not None:
     order_progress.of_app(id)
 else:
+    if id:
+        upkeep_panels.under_way(id)
     live()
+    upkeep_panels.panels(id)

@@ -94,6 +94,7 @@ def test_customer_pages_say_only_what_every_language_has() -> None:
         for name in (
             "app_panels",
             "account_forms",
+            "upkeep_panels",
             "token_forms",
             "people_panels",
             "frame",

@@ -20,6 +20,8 @@ from app.ui.messages import (
     shared_indonesian,
     shop_english,
     shop_indonesian,
+    upkeep_english,
+    upkeep_indonesian,
 )
 
 Text = str | tuple[str, str]
@@ -29,13 +31,14 @@ CATALOGUES: Mapping[str, Mapping[str, Text]] = {
         **shared_english.TEXTS,
         **customer_english.TEXTS,
         **shop_english.TEXTS,
+        **upkeep_english.TEXTS,
         **admin_english.TEXTS,
         **cluster_english.TEXTS,
         **changes_english.TEXTS,
     },
-    "id": {**shared_indonesian.TEXTS, **customer_indonesian.TEXTS, **shop_indonesian.TEXTS},
+    "id": {**shared_indonesian.TEXTS, **customer_indonesian.TEXTS, **shop_indonesian.TEXTS, **upkeep_indonesian.TEXTS},
 }
-CUSTOMER: frozenset[str] = frozenset({*shared_english.TEXTS, *customer_english.TEXTS, *shop_english.TEXTS})
+CUSTOMER: frozenset[str] = frozenset({*shared_english.TEXTS, *customer_english.TEXTS, *shop_english.TEXTS, *upkeep_english.TEXTS})
 """Keys that every language must have."""
 
 _PUNCTUATION = re.compile(r"([\\`*_{}\[\]<>#+\-.!|~$:@&^])")
