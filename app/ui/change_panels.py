@@ -78,7 +78,7 @@ def listed(viewer: Viewer, rows: Sequence[ChangeSetView], *, key: str = "changes
     ]
     tables.show(
         viewer, rows, columns, key=key, alt=say("table.change_sets"), empty="provisioning.none",
-        opening=Opening("provisioning", lambda r: {"change": r.id}),
+        opening=Opening("provisioning", lambda r: {"change": r.id}) if viewer.actor.may(Permission.SEE_CLUSTER) else None,
     )  # fmt: skip
 
 

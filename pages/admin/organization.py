@@ -2,10 +2,23 @@
 
 import streamlit as st
 
-from app.services import addresses, apps, audit, members, organizations, usage
-from app.ui import address_panels, adoption_forms, app_cards, gate, layout, organization_panels, people_panels, queries, state
+from app.services import addresses, apps, audit, changesets, members, orders, organizations, usage
+from app.ui import (
+    address_panels,
+    adoption_forms,
+    app_cards,
+    change_panels,
+    gate,
+    layout,
+    order_decisions,
+    organization_panels,
+    people_panels,
+    queries,
+    state,
+)
 from app.ui.messages import plain
 from models.domain.access import Permission
+from models.domain.orders import OPEN
 
 viewer = gate.require(Permission.SEE_ORGANIZATIONS)
 say, fmt = viewer.say, viewer.format
@@ -34,6 +47,14 @@ if Permission.SEE_OWN_INSTANCES in viewer.actor.everywhere:
                 adoption_forms.add(viewer, id)
             if home is not None:
                 adoption_forms.change(viewer, home.apps)
+    waiting = queries.attempt(orders.list_, organization_id=id, states=OPEN)
+    if waiting is not None and waiting.items:
+        with layout.card(say("provisioning.waiting_orders"), key="waiting", stretch=False):
+            order_decisions.cards(viewer, waiting.items, {id: seen.name})
+    going = queries.attempt(changesets.list_, organization_id=id, states=change_panels.UNDER_WAY)
+    if going:
+        with layout.card(say("provisioning.changes"), key="going", stretch=False):
+            change_panels.listed(viewer, change_panels.ordered(going, ()))
     reached = queries.attempt(addresses.of_organization, organization_id=id)
     if reached is not None:
         address_panels.answering(viewer, reached, staff=True)

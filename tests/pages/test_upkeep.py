@@ -8,12 +8,13 @@ from typing import Any
 import polars as pl
 import pytest
 
-from app.services import decisions, instances, operations
+from app.services import decisions, instances, operations, orders
 from app.services.orders import OrderView
 from collectors.latest import Latest
-from models.domain.access import MemberRole, job_actor
+from models.domain.access import MemberRole, StaffRole, job_actor
 from models.domain.errors import Unavailable
 from models.domain.instances import State
+from models.domain.orders import OrderState
 from models.store import specifications
 from tests.orders.conftest import Shop, postgres, shop, store
 from tests.pages.test_provisioning import nothing_answered_before, page, said
@@ -133,3 +134,18 @@ def test_who_may_only_look_has_no_buttons_and_reads_no_variables(shop: Shop, app
     assert "all its data are deleted" not in said(at)
     with shop.acting() as ctx:
         operations.restart(ctx, instance_id=app.instance_id)
+
+
+def test_the_organizations_page_shows_what_waits_and_what_runs(shop: Shop, app: OrderView) -> None:
+    """Also to who handles money and has no page about the cluster."""
+    with shop.acting() as ctx:
+        operations.restart(ctx, instance_id=app.instance_id)
+    order = shop.order("container", "starter")
+    at = page(shop, "admin/organization", role=StaffRole.BILLING, id=app.organization_id)
+    assert "waits for the money" in said(at)
+    changes = next(one.value for one in at.dataframe if "phase" in one.value.columns)
+    assert list(changes["app"]) == ["shop"]
+    at.button(key=f"received_{order.id}").click().run()
+    assert not at.exception
+    with shop.acting() as ctx:
+        assert orders.get(ctx, order_id=order.id).state is OrderState.ACCEPTED
