@@ -24,7 +24,7 @@ from tests.stories import a_member, a_stranger, an_instance
 @pytest.fixture
 def app(shop: Shop) -> OrderView:
     placed = shop.order("container")
-    shop.work(passes=10)
+    shop.work(passes=25)
     return placed
 
 
@@ -45,7 +45,7 @@ def test_stopped_and_started_it_is_what_it_was(shop: Shop, app: OrderView) -> No
     before = deployment(shop, app)["spec"]
     with shop.acting() as ctx:
         assert operations.stop(ctx, instance_id=app.instance_id).purpose is Purpose.STOP
-    shop.work(passes=5)
+    shop.work(passes=25)
     assert state(shop, app) is State.STOPPED
     assert deployment(shop, app)["spec"]["replicas"] == 0
     with shop.acting() as ctx, pytest.raises(Conflict, match="stopped already"):
@@ -53,7 +53,7 @@ def test_stopped_and_started_it_is_what_it_was(shop: Shop, app: OrderView) -> No
     with shop.acting() as ctx:
         operations.start(ctx, instance_id=app.instance_id)
         assert reservations.of_instance(ctx.session, app.instance_id) is not None
-    shop.work(passes=10)
+    shop.work(passes=25)
     assert state(shop, app) is State.READY
     assert deployment(shop, app)["spec"] == before
     with shop.acting() as ctx:
@@ -63,7 +63,7 @@ def test_stopped_and_started_it_is_what_it_was(shop: Shop, app: OrderView) -> No
 def test_the_place_of_a_stopped_app_can_be_taken(shop: Shop, app: OrderView) -> None:
     with shop.acting() as ctx:
         operations.stop(ctx, instance_id=app.instance_id)
-    shop.work(passes=5)
+    shop.work(passes=25)
     for node in (1, 2, 3):
         fill(shop, 6.4, node=node)
     with shop.acting() as ctx, pytest.raises(NoRoom, match="cannot be started now"):
@@ -75,7 +75,7 @@ def test_a_restart_makes_other_pods_and_nothing_else(shop: Shop, app: OrderView)
     before = deployment(shop, app)
     with shop.acting() as ctx:
         operations.restart(ctx, instance_id=app.instance_id)
-    shop.work(passes=5)
+    shop.work(passes=25)
     after = deployment(shop, app)
     assert after["spec"]["template"]["metadata"]["annotations"] == {RESTARTS: "1"}
     assert after["spec"]["template"]["spec"] == before["spec"]["template"]["spec"]
@@ -86,7 +86,7 @@ def test_a_restart_makes_other_pods_and_nothing_else(shop: Shop, app: OrderView)
 def test_other_settings_are_kept_in_generations_and_rolled_back(shop: Shop, app: OrderView) -> None:
     with shop.acting() as ctx:
         operations.change_settings(ctx, instance_id=app.instance_id, parameters={"environment": {"COLOUR": "blue"}, "copies": 2})
-    shop.work(passes=5)
+    shop.work(passes=25)
     assert deployment(shop, app)["spec"]["replicas"] == 2
     with shop.acting() as ctx, pytest.raises(Invalid):
         operations.change_settings(ctx, instance_id=app.instance_id, parameters={"copies": 99})
@@ -95,7 +95,7 @@ def test_other_settings_are_kept_in_generations_and_rolled_back(shop: Shop, app:
         history = specifications.history(ctx.session, app.instance_id)
     assert [one.generation for one in history] == [3, 2, 1]
     assert history[0].given == history[2].given
-    shop.work(passes=5)
+    shop.work(passes=25)
     assert deployment(shop, app)["spec"]["replicas"] == 1
     with shop.acting() as ctx, pytest.raises(NotFound):
         operations.roll_back(ctx, instance_id=app.instance_id, generation=9)
@@ -107,7 +107,7 @@ def test_a_larger_plan_costs_its_price_from_now_on(shop: Shop) -> None:
     placed = shop.order("container", "starter")
     with shop.acting(shop.staff) as ctx:
         decisions.received(ctx, order_id=placed.id)
-    shop.work(passes=10)
+    shop.work(passes=25)
     with shop.store.transaction() as session:
         developer = a_member(session, shop.customer, MemberRole.DEVELOPER)
     with shop.acting(developer) as ctx, pytest.raises(NotPermitted):
@@ -116,7 +116,7 @@ def test_a_larger_plan_costs_its_price_from_now_on(shop: Shop) -> None:
         operations.change_plan(ctx, instance_id=placed.instance_id, plan="trial")
     with shop.acting() as ctx:
         operations.change_plan(ctx, instance_id=placed.instance_id, plan="standard")
-    shop.work(passes=8)
+    shop.work(passes=25)
     with shop.acting() as ctx:
         items = subscriptions.items(ctx.session, placed.subscription_id)
         assert reservations.of_instance(ctx.session, placed.instance_id) is None
@@ -134,7 +134,7 @@ def test_deleting_takes_the_typed_name_and_leaves_the_cluster_clean(shop: Shop, 
         operations.remove(ctx, instance_id=app.instance_id, typed_name=app.name)
     with shop.acting() as ctx, pytest.raises(Conflict):
         operations.start(ctx, instance_id=app.instance_id)
-    shop.work(passes=6)
+    shop.work(passes=25)
     assert state(shop, app) is State.GONE
     assert shop.cluster.read("Namespace", None, namespace) is None
     with shop.acting() as ctx:
@@ -168,7 +168,7 @@ def test_credentials_are_shown_to_owners_who_proved_who_they_are_and_every_look_
     placed = shop.order("n8n")
     with shop.acting() as ctx, pytest.raises(Conflict, match="no credentials yet"):
         credentials.reveal(ctx, instance_id=placed.instance_id, seal=shop.container.seal, recent=True)
-    shop.work(passes=12)
+    shop.work(passes=25)
     with shop.store.transaction() as session:
         developer = a_member(session, shop.customer, MemberRole.DEVELOPER)
         stranger = a_stranger(session)
