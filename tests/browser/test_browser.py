@@ -91,7 +91,7 @@ def test_the_busiest_pages_are_readable_in_the_other_theme_too(opened: Opened, k
     readable(tab)
 
 
-@pytest.mark.parametrize("page", ["home", "app", "account"])
+@pytest.mark.parametrize("page", ["home", "app", "account", "new", "order?template=ghost"])
 def test_a_customers_phone_in_daylight(opened: Opened, known: dict[str, str], page: str) -> None:
     tab = opened("customer", known.get(page, page), width=390, height=844, theme="light")
     whole(tab)
