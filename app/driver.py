@@ -6,14 +6,14 @@ import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from app.container import Container
 from app.gateways.payments import Answer, Charge, DummyGateway, PaymentGateway
 from app.jobs.runner import new_worker
 from app.logs import logger
-from app.services import decisions, passes
+from app.services import decisions, drift, passes
 from app.services.credentials import PURPOSE
 from app.services.passes import Proof, Work
 from models.domain.access import job_actor
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 log = logger(__name__)
 ACTOR = job_actor("provisioner")
 PAUSE_SECONDS = 1.0
+COMPARED_EVERY = timedelta(minutes=10)
+"""How often an app is compared with what is wanted."""
 ACROSS = 4
 """So many instances are worked on at once."""
 
@@ -55,6 +57,8 @@ class Driver:
         self._gateway = gateway or DummyGateway()
         self._across = across
         self._lease = lease
+        self._compared: dict[str, datetime] = {}
+        """When each app was last compared with what is wanted."""
         self._holder = new_worker()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -72,7 +76,32 @@ class Driver:
     def _run(self) -> None:
         with ThreadPoolExecutor(self._across, thread_name_prefix="pass") as pool:
             while not self._stop.wait(PAUSE_SECONDS):
-                self.once(lambda work: list(pool.map(self.one, work)))
+                if not self.once(lambda work: list(pool.map(self.one, work))):
+                    self.look_after()
+
+    def look_after(self) -> str | None:
+        """Compare one app that was not compared for a while with what is wanted; its id, or None when none is due."""
+        now = self._container.clock.now()
+        try:
+            with self._container.reading(ACTOR, "job") as ctx:
+                apps = drift.watched(ctx)
+            self._compared = {one: at for one, at in self._compared.items() if one in apps}
+            due = [one for one in apps if now - self._compared.get(one, now - COMPARED_EVERY) >= COMPARED_EVERY]
+            if not due:
+                return None
+            app = min(due, key=lambda one: (self._compared.get(one, now - COMPARED_EVERY), one))
+            self._compared[app] = now
+            with self._container.reading(ACTOR, "job") as ctx:
+                seen = drift.wanted(ctx, instance_id=app)
+            if seen is not None:
+                todo, against = reconcile.plan(self._cluster, seen, making=False)
+                if todo:
+                    with self._container.transaction(ACTOR, "job") as ctx:
+                        drift.found(ctx, seen=seen, changes=todo, objections=against)
+        except PlatformError as error:
+            log.warning("provisioner cannot compare", error=error)
+            return None
+        return app
 
     def once(self, each: Callable[[tuple[str, ...]], object] | None = None) -> int:
         """Settle payments and give every change set that is due one pass; how many there were."""
@@ -116,6 +145,7 @@ class Driver:
             now=now,
             attempts=work.attempts,
             agreed=work.agreed,
+            making=work.purpose is Purpose.CREATE,
         )
 
     def _drawn(self, work: Work) -> dict[str, str]:

@@ -44,9 +44,23 @@ class Objection:
     sentence: str
 
 
-def objections(changes: Sequence[Change], *, instance_id: str, objects: int) -> tuple[Objection, ...]:
-    """All that speaks against the change set. `objects` is how many the instance has now."""
-    return (*_each(changes, instance_id), *_mass(changes, objects))
+def objections(changes: Sequence[Change], *, instance_id: str, objects: int, making: bool = True) -> tuple[Objection, ...]:
+    """All that speaks against the change set. `objects` is how many the instance has now.
+
+    Without `making` the instance stood before: what held its data and is not there is lost, and an empty one in its place would hide that.
+    """
+    return (*_each(changes, instance_id), *_mass(changes, objects), *(() if making else _lost(changes)))
+
+
+def _lost(changes: Iterable[Change]) -> Iterator[Objection]:
+    for change in changes:
+        if change.verb is Verb.CREATE and change.kind in ("Namespace", "PersistentVolumeClaim"):
+            yield Objection(
+                Danger.DATA,
+                change.kind,
+                change.name,
+                f"{change.kind} {change.name} is gone, and with it the data of the app. Made anew it would be empty.",
+            )
 
 
 def _each(changes: Iterable[Change], instance_id: str) -> Iterator[Objection]:

@@ -90,11 +90,11 @@ def observe(cluster: Cluster, wanted: Wanted) -> Sight:
     return Sight(namespace, found)
 
 
-def plan(cluster: Cluster, wanted: Wanted) -> tuple[tuple[Change, ...], tuple[Objection, ...]]:
+def plan(cluster: Cluster, wanted: Wanted, *, making: bool = True) -> tuple[tuple[Change, ...], tuple[Objection, ...]]:
     """What a pass would change now, and what speaks against it; nothing is written."""
     sight = observe(cluster, wanted)
     todo = changes(desired(wanted), sight.objects, wanted.instance_id)
-    return todo, objections(todo, instance_id=wanted.instance_id, objects=len(sight.objects))
+    return todo, objections(todo, instance_id=wanted.instance_id, objects=len(sight.objects), making=making)
 
 
 def advance(
@@ -105,13 +105,15 @@ def advance(
     now: datetime,
     attempts: int = 0,
     agreed: Collection[Agreed] = (),
+    making: bool = True,
 ) -> Outcome:
     """Bring the instance as far as it comes in one pass. `attempts` failed before; it lengthens the pause after a refusal.
 
     `agreed` are the objections to which a person has said yes; any other stops the pass before something is written.
+    Without `making` the instance stood before, and what held its data is not made anew in silence.
     """
     try:
-        return _advance(cluster, wanted, drawn, now, agreed)
+        return _advance(cluster, wanted, drawn, now, agreed, making)
     except Rejected as refused:
         # rights that were just given in a new namespace take a moment until every part of the API server knows them
         fresh = refused.rejection is Rejection.FORBIDDEN and attempts < PATIENT
@@ -131,13 +133,13 @@ def backoff(attempts: int) -> timedelta:
     return min(LONGEST_BACKOFF, POLL * doubled)
 
 
-def _advance(cluster: Cluster, wanted: Wanted, drawn: Drawn, now: datetime, agreed: Collection[Agreed]) -> Outcome:
+def _advance(cluster: Cluster, wanted: Wanted, drawn: Drawn, now: datetime, agreed: Collection[Agreed], making: bool) -> Outcome:
     sight = observe(cluster, wanted)
     if sight.namespace is not None and sight.namespace["metadata"].get("deletionTimestamp"):
         return Waiting(f"the namespace {wanted.namespace} is still being deleted", now + backoff(2), Phase.WALLS)
     steps = desired(wanted)
     todo = changes(steps, sight.objects, wanted.instance_id)
-    found_against = objections(todo, instance_id=wanted.instance_id, objects=len(sight.objects))
+    found_against = objections(todo, instance_id=wanted.instance_id, objects=len(sight.objects), making=making)
     against = tuple(one for one in found_against if (one.danger.value, one.kind, one.name) not in agreed)
     if against:
         return Blocked(against[0].sentence, objections=against)

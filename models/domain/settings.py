@@ -88,6 +88,13 @@ REGISTRY: Mapping[str, OperatorSetting] = {
             "Which orders wait until staff have said yes.",
             choices=tuple(one.value for one in Approval),
         ),
+        OperatorSetting(
+            "drift",
+            "repair",
+            "",
+            "What is done about an app that somebody changed in the cluster: put back, or only told.",
+            choices=("repair", "report"),
+        ),
         OperatorSetting("unpaid_hours", 72, "hours", "How long an order that is not paid keeps its room.", 1, 720),
         OperatorSetting("undecided_hours", 72, "hours", "How long an order that waits for a person keeps its room.", 1, 720),
         OperatorSetting(

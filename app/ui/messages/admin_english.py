@@ -233,6 +233,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "setting.target_low": "Target, lower end",
     "setting.target_high": "Target, upper end",
     "setting.trial_days": "Length of a trial",
+    "setting.drift": "Changes by others in the cluster",
     "setting.order_approval": "Orders that staff approve",
     "setting.unpaid_hours": "Patience with unpaid orders",
     "setting.undecided_hours": "Patience with undecided orders",

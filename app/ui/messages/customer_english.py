@@ -202,6 +202,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "did.demo.load": "Loaded the demo",
     "did.instances.adopt": "Added an app",
     "did.instances.change": "Changed an app",
+    "did.instances.drift": "Found an app changed by somebody",
     "did.instances.release": "Took an app out",
     "did.instances.remove": "Deleted an app",
     "did.instances.reveal": "Looked at an app's credentials",

@@ -199,6 +199,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "did.demo.load": "Memuat demo",
     "did.instances.adopt": "Menambahkan aplikasi",
     "did.instances.change": "Mengubah aplikasi",
+    "did.instances.drift": "Menemukan aplikasi diubah pihak lain",
     "did.instances.release": "Melepas aplikasi",
     "did.instances.remove": "Menghapus aplikasi",
     "did.instances.reveal": "Melihat kredensial aplikasi",

@@ -1,0 +1,77 @@
+"""Drift: apps that are otherwise in the cluster than they are wanted, put back or told, by a setting. For the provisioner's driver."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from app.context import Context
+from app.services import audit, changesets, outbox, settings, specifications
+from models.domain.access import Permission
+from models.domain.changesets import Purpose
+from models.domain.instances import State
+from models.store import changesets as rows
+from models.store import instances
+from models.store import specifications as wishes
+from provisioner import drift, explain
+from provisioner.changes import Change
+from provisioner.guards import Objection
+from provisioner.wanted import Wanted
+
+STANDS = frozenset({State.READY, State.DEGRADED, State.STOPPED})
+MOST_TOLD = 10
+
+
+def watched(ctx: Context) -> tuple[str, ...]:
+    """Ids of the apps that should be as they are wanted: made by Moorage, and nothing is being changed on them."""
+    ctx.require(Permission.RUN_JOBS)
+    return tuple(row.id for row in instances.search(ctx.session, states=STANDS) if row.host and _idle(ctx, row.id))
+
+
+def wanted(ctx: Context, *, instance_id: str) -> Wanted | None:
+    """What the app should be; None when it is not watched any more."""
+    ctx.require(Permission.RUN_JOBS)
+    row, wish = instances.by_id(ctx.session, instance_id), wishes.newest(ctx.session, instance_id)
+    if row is None or wish is None or row.state not in STANDS or not _idle(ctx, instance_id):
+        return None
+    return specifications.wanted(ctx.session, row, wish, ctx.ground)
+
+
+def found(ctx: Context, *, seen: Wanted, changes: Sequence[Change], objections: Sequence[Objection]) -> bool:
+    """Somebody changed the app: it is put back, unless that is set otherwise or not safe; then staff are told, once for the same.
+
+    Answers whether it is put back. Nothing happens when other work began meanwhile.
+    """
+    ctx.require(Permission.RUN_JOBS)
+    row, wish = instances.by_id(ctx.session, seen.instance_id), wishes.newest(ctx.session, seen.instance_id)
+    if row is None or wish is None or wish.generation != seen.generation or not _idle(ctx, row.id):
+        return False
+    what = list(explain.sentences(changes))
+    by = ", ".join(drift.managers(changes)) or "somebody unknown"
+    repair = settings.get(ctx, "drift") == "repair" and not objections
+    digest = hashlib.sha256("\n".join(what).encode()).hexdigest()[:16]
+    if not repair:
+        said = " ".join(what[:MOST_TOLD]) + "".join(f" {one.sentence}" for one in objections[:MOST_TOLD])
+        told = outbox.alert_staff(
+            ctx,
+            key=f"drift:{row.id}:{seen.generation}:{digest}",
+            title=f"{row.name} in {row.namespace} was changed by {by}",
+            body=f"To be as it is wanted, this would be done: {said} Nothing was put back.",
+            link=f"{ctx.address}/provisioning",
+        )
+        if not told:
+            return False
+    audit.record(
+        ctx,
+        action="instances.drift",
+        subject=row.id,
+        organization=row.organization_id,
+        after={"by": by, "what": what[:MOST_TOLD], "put_back": repair},
+    )
+    if repair:
+        changesets.begin(ctx, row, purpose=Purpose.REPAIR)
+    return repair
+
+
+def _idle(ctx: Context, instance_id: str) -> bool:
+    return rows.open_of(ctx.session, instance_id) is None
