@@ -25,7 +25,7 @@ from app.domains import refuse_shared_domain
 from app.gateways.mail import MailGateway, gateway
 from app.keep import Keep, Kept, OneLook
 from app.news import News
-from models.domain.access import Actor
+from models.domain.access import Actor, job_actor
 from models.domain.clock import Clock, SystemClock
 from models.domain.cluster import Snapshot
 from models.domain.errors import Misconfigured, PlatformError
@@ -65,9 +65,19 @@ class Container:
 
     @contextmanager
     def transaction(self, actor: Actor, edge: str) -> Iterator[Context]:
-        """One unit of work: committed when the block ends, rolled back when it raises."""
-        with self.store.transaction() as session:
-            yield self._context(session, actor, edge)
+        """One unit of work: committed when the block ends, rolled back when it raises.
+
+        What the cluster could not carry is told to staff after it: the order itself leaves nothing.
+        """
+        from app.services import selling
+
+        try:
+            with self.store.transaction() as session:
+                yield self._context(session, actor, edge)
+        except selling.NoRoom as refused:
+            with self.store.transaction() as session:
+                selling.tell(self._context(session, job_actor("orders"), "job"), refused)
+            raise
 
     @contextmanager
     def reading(self, actor: Actor, edge: str) -> Iterator[Context]:

@@ -194,7 +194,9 @@ def _hold(ctx: Context, row: Instance, wish: Specification, purpose: Purpose) ->
     answer = selling.admission(ctx, pods, instead_of=row.namespace, but=row.id)
     if not answer.fits:
         what = "started" if purpose is Purpose.START else "changed"
-        raise NoRoom(f"{row.name} cannot be {what} now. " + selling.sentence(answer, "asked for"))
+        raise NoRoom(
+            f"{row.name} cannot be {what} now. " + selling.sentence(answer, "asked for"), wanted=f"{row.name} in {row.namespace}"
+        )
     reservations.end(ctx.session, row.id, ctx.now)
     reservations.hold(
         ctx.session, cluster=row.cluster, instance_id=row.id, pods=pods, storage_bytes=footprint.storage(steps), now=ctx.now

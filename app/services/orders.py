@@ -132,7 +132,9 @@ def place(
     if not answer.fits:
         smaller = checkout.smaller(ctx, draft)
         hint = f" The plan {smaller} would fit." if smaller else " We are told of it; try again later."
-        raise NoRoom(selling.sentence(answer, draft.plan.name) + hint, smaller=smaller)
+        raise NoRoom(
+            selling.sentence(answer, draft.plan.name) + hint, smaller=smaller, wanted=f"{draft.offer.name} {draft.plan.name}"
+        )
     state = rules.first_state(
         price_minor=price,
         by_token=ctx.actor.kind is ActorKind.TOKEN,

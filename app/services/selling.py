@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from app.context import Context
-from app.services import settings
+from app.services import outbox, settings
 from models.domain import capacity, placement
 from models.domain import reservations as rules
 from models.domain.cluster import Resources, Snapshot
@@ -22,13 +22,26 @@ TOO_OLD = timedelta(minutes=10)
 
 
 class NoRoom(Conflict):
-    """The cluster cannot carry the order now. `smaller` names a plan that would fit, when there is one."""
+    """The cluster cannot carry the order now. `smaller` names a plan that would fit, when there is one; `wanted` what was asked for."""
 
     code = "no_room"
 
-    def __init__(self, message: str, *, smaller: str = "") -> None:
+    def __init__(self, message: str, *, smaller: str = "", wanted: str = "") -> None:
         super().__init__(message)
         self.smaller = smaller
+        self.wanted = wanted
+
+
+def tell(ctx: Context, refused: NoRoom) -> None:
+    """Staff hear once a day of each thing that somebody wanted and the cluster could not carry."""
+    if refused.wanted:
+        outbox.alert_staff(
+            ctx,
+            key=f"no-room:{refused.wanted}:{ctx.now:%Y-%m-%d}",
+            title=f"No room for {refused.wanted}",
+            body=f"Somebody wanted it and was refused. {refused}",
+            link=f"{ctx.address}/capacity",
+        )
 
 
 def admission(ctx: Context, pods: Sequence[Resources], *, instead_of: str = "", but: str = "") -> Admission:

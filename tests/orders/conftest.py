@@ -21,6 +21,7 @@ from app.services import offers, orders
 from app.services.orders import OrderView
 from collectors.entities import PROBE
 from collectors.frames import record_frame
+from collectors.latest import Latest
 from collectors.sources.port import ProbeTarget
 from models.domain.access import Actor, job_actor
 from models.domain.clock import FrozenClock
@@ -77,7 +78,7 @@ class Seen:
         return Snapshot("default", self.clock.now(), {name: a_node(name) for name in names}, pods, namespaces=spaces)
 
     def current(self, entity: str) -> pl.DataFrame:
-        return pl.DataFrame(schema={"uid": pl.String, "ts": pl.Datetime("us", "UTC")})
+        return Latest().current(entity)
 
     def sources(self) -> tuple[()]:
         return ()

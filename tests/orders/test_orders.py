@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from sqlmodel import select
 
 from app.jobs import runner
 from app.services import changesets, decisions, orders, settings
@@ -18,7 +19,7 @@ from models.domain.errors import Conflict, Invalid, NotFound, NotPermitted, Plat
 from models.domain.instances import State
 from models.domain.orders import OrderState
 from models.domain.subscriptions import SubscriptionState
-from models.store import instances, payments, reservations, subscriptions
+from models.store import instances, mail, payments, reservations, subscriptions
 from models.store.payments import PaymentState
 from tests.orders.conftest import Shop
 from tests.stories import a_customer, a_member, a_pod, a_stranger
@@ -103,6 +104,11 @@ def test_a_full_cluster_refuses_says_how_much_is_missing_and_offers_less(shop: S
     with pytest.raises(NoRoom, match=r"2\.5 GiB of memory are missing\. The plan standard|GiB of memory are missing") as refused:
         shop.order("wordpress", "pro")
     assert refused.value.smaller
+    with pytest.raises(NoRoom):
+        shop.order("wordpress", "pro")
+    with shop.store.reading() as session:
+        told = [row.subject for row in session.exec(select(mail.Mail)).all() if row.kind == "staff_alert"]
+    assert told == ["No room for WordPress pro"]
     placed = shop.order("wordpress", refused.value.smaller)
     assert placed.state is OrderState.PAYMENT
     with shop.acting() as ctx:
