@@ -80,6 +80,8 @@ class Settings(BaseSettings):
     """Name of a certificate's Secret for each app; empty: the ingress has a wildcard certificate of its own."""
     forbidden_networks: str = ""
     """Networks in CIDR, separated by commas, that no app may reach beside the private ones: the nodes' public addresses."""
+    unpinned_images: bool = False
+    """Sell templates on a live cluster also while their images are named by tag, which their makers may move."""
     platform_namespace: str = "moorage"
     """Where the provisioner's service account is."""
     ingress_address: str = ""
@@ -168,6 +170,7 @@ class Settings(BaseSettings):
             tls_secret=self.tls_secret or None,
             storage_class=self.storage_class or None,
             platform_namespace=self.platform_namespace,
+            tags_suffice=self.unpinned_images or not self.live,
         )
 
     @property

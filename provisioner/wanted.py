@@ -33,6 +33,8 @@ class Ground:
     """Name of a certificate's Secret for each app; None where the ingress has a wildcard certificate of its own."""
     storage_class: str | None = None
     pod_security_version: str = "latest"
+    tags_suffice: bool = True
+    """Whether a template may be sold whose images are named by tag only."""
     platform_namespace: str = "moorage"
     """Where the provisioner's service account is."""
 

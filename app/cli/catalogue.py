@@ -12,6 +12,7 @@ import typer
 
 from app.cli import edge
 from app.cli.edge import DataOption
+from models.domain.errors import PlatformError
 
 app = typer.Typer(help="What customers can order: templates and plans.", no_args_is_help=True)
 GIB = 1 << 30
@@ -68,6 +69,41 @@ def publish(data: DataOption = None) -> None:
     edge.say(f"{changed} changes." if changed else "Everything was offered as it is.")
     for template, why in withheld:
         edge.say(f"{template} is not on sale: {why}")
+
+
+@app.command("import")
+def import_(
+    plain: Annotated[list[str] | None, typer.Option("--plain", metavar="HOST:PORT", help="A registry that speaks HTTP.")] = None,
+    mirror: Annotated[
+        str, typer.Option("--mirror", metavar="HOST:PORT", help="Ask this registry in place of the images' own.")
+    ] = "",
+    data: DataOption = None,
+) -> None:
+    """Ask registries which digests the templates' tags stand for now, and name the images by them from the next order on."""
+    from app.gateways.registry import HttpRegistry
+    from app.services import offers
+    from provisioner import catalogue as templates
+    from provisioner.pinning import loose
+
+    found = edge.existing(edge.settings(data))
+    written = templates.load()
+    registry = HttpRegistry(plain=frozenset(plain or ()), mirror=mirror)
+    digests: dict[str, str] = {}
+    missing = 0
+    for image in sorted({image for template in written.values() for image in loose(template)}):
+        try:
+            digests[image] = registry.digest(image)
+        except PlatformError as error:
+            missing += 1
+            edge.say(f"{image}: {error}")
+            continue
+        edge.say(f"{image}: {digests[image]}")
+    with edge.transaction(found) as ctx:
+        changed = offers.pin(ctx, digests=digests)
+        offers.publish(ctx, templates=written.values())
+    edge.say(f"{len(digests)} images resolved, {changed} of them others than before; {missing} not.")
+    if missing:
+        raise typer.Exit(1)
 
 
 @app.command()

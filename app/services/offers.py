@@ -13,7 +13,8 @@ from app.services.organizations import NOTHING_HERE
 from models.domain.access import Permission
 from models.domain.errors import Conflict, NotFound
 from models.store import catalogue as store
-from models.store import changesets, locks
+from models.store import changesets, locks, pins
+from provisioner import pinning
 from provisioner.catalogue import Plan as WrittenPlan
 from provisioner.catalogue import Template
 from provisioner.catalogue.quantities import bytes_of, cores_of
@@ -101,11 +102,12 @@ def publish(ctx: Context, *, templates: Iterable[Template]) -> int:
     """Bring the store's catalogue to what the templates say; how many rows it took. Running it again changes nothing.
 
     A plan whose resources or prices are others becomes a new version; whoever has the old one keeps it. A template or plan of a
-    published template that is no longer there is retired.
+    published template that is no longer there is retired. Images whose digest was resolved are named by it.
     """
     ctx.require(Permission.MANAGE_SETTINGS)
     locks.hold(ctx.session, "catalogue")  # two workers that start at once would both make the next version
-    written = {template.id: template for template in templates}
+    digests = pins.everything(ctx.session)
+    written = {template.id: pinning.pinned(template, digests) for template in templates}
     changed = 0
     for template in written.values():
         changed += _publish(ctx, template)
@@ -118,6 +120,15 @@ def publish(ctx: Context, *, templates: Iterable[Template]) -> int:
         ctx.session.flush()
         audit.record(ctx, action="catalogue.publish", subject="catalogue", after={"templates": len(written), "changes": changed})
     return changed
+
+
+def pin(ctx: Context, *, digests: Mapping[str, str]) -> int:
+    """Keep what images' tags stand for now; how many are others than before. `publish` names them by it."""
+    ctx.require(Permission.MANAGE_SETTINGS)
+    changed = {image: digest for image, digest in digests.items() if pins.put(ctx.session, image, digest, ctx.now)}
+    if changed:
+        audit.record(ctx, action="catalogue.pin", subject="catalogue", after=changed)
+    return len(changed)
 
 
 def agree(ctx: Context, *, template: str) -> Offer:
@@ -239,7 +250,7 @@ def _offer(ctx: Context, row: store.Template) -> Offer:
         plans=tuple(sorted(plans, key=lambda plan: (plan.price_minor, plan.memory_bytes, plan.name))),
         ready_after=timedelta(seconds=statistics.median(took)) if took else None,
         measured=len(took),
-        withheld=_withheld(row, needs, bool(plans)),
+        withheld=_withheld(row, needs, bool(plans), () if ctx.ground.tags_suffice else pinning.loose(template)),
         withdrawn=row.withdrawn_at is not None,
     )
 
@@ -258,9 +269,11 @@ def _plan(ctx: Context, row: store.Plan) -> PlanOffer:
     )
 
 
-def _withheld(row: store.Template, needs_agreement: bool, has_plans: bool) -> str:
+def _withheld(row: store.Template, needs_agreement: bool, has_plans: bool, loose: Sequence[str]) -> str:
     if row.withdrawn_at is not None:
         return row.withdrawn_reason
     if needs_agreement and row.agreed_at is None:
         return "Its licence forbids hosting it for money without its maker's agreement, and nobody has confirmed that there is one."
+    if loose:
+        return f"Nobody has resolved which image {loose[0]} is. Run “moorage catalogue import”, or set unpinned_images."
     return "" if has_plans else "It has no plan that could be ordered."

@@ -95,7 +95,7 @@ def of_app(ctx: Context, *, instance_id: str) -> Upkeep | None:
         credentials=credentials.available(ctx, instance_id=row.id),
         work=changesets.get(ctx, change_set_id=work.id) if work is not None else None,
         may_operate=operates,
-        may_reveal=ctx.actor.may(Permission.MANAGE_OWN_ORGANIZATION, row.organization_id),
+        may_reveal=Permission.MANAGE_OWN_ORGANIZATION in ctx.actor.within.get(row.organization_id, ()),
         may_delete=operates and pays,
     )
 

@@ -176,6 +176,7 @@ def test_credentials_are_shown_to_owners_who_proved_who_they_are_and_every_look_
     for actor, recent, refused in (
         (developer, True, NotPermitted),
         (stranger, True, NotFound),
+        (shop.staff, True, NotPermitted),
         (token, True, NotPermitted),
         (shop.customer.actor, False, NotPermitted),
     ):

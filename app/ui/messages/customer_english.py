@@ -183,6 +183,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "did.account.update": "Changed a profile",
     "did.catalogue.agree": "Confirmed the maker's agreement",
     "did.catalogue.offer_plan": "Offered a plan",
+    "did.catalogue.pin": "Resolved images",
     "did.catalogue.publish": "Published the catalogue",
     "did.catalogue.resume": "Put an app back on sale",
     "did.catalogue.withdraw": "Took an app off sale",

@@ -180,6 +180,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "did.account.update": "Mengubah profil",
     "did.catalogue.agree": "Mengonfirmasi persetujuan pembuatnya",
     "did.catalogue.offer_plan": "Menawarkan paket",
+    "did.catalogue.pin": "Menetapkan image",
     "did.catalogue.publish": "Menerbitkan katalog",
     "did.catalogue.resume": "Menjual aplikasi lagi",
     "did.catalogue.withdraw": "Menarik aplikasi dari penjualan",
