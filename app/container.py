@@ -36,7 +36,7 @@ if TYPE_CHECKING:  # polars, DuckDB and the Kubernetes client cost most of a sta
     import polars as pl
 
     from collectors.collect import Collector
-    from collectors.sources.port import InventorySource, MetricsSource, ProbeSource, ProbeTarget
+    from collectors.sources.port import InventorySource, LogSource, MetricsSource, ProbeSource, ProbeTarget
     from collectors.sources.prometheus import PrometheusSource
     from collectors.warehouse import Reader, Warehouse
 
@@ -62,6 +62,11 @@ class Container:
     def news(self) -> News:
         """What open pages ask before they are drawn again."""
         return News(self)
+
+    @cached_property
+    def logs(self) -> LogSource:
+        """What containers write; asked when somebody looks."""
+        return log_source(self.settings, self.clock, self.closing)
 
     @contextmanager
     def transaction(self, actor: Actor, edge: str) -> Iterator[Context]:
@@ -347,6 +352,20 @@ def prometheus(settings: Settings, inventory: InventorySource | None) -> Prometh
         cluster=settings.cluster,
         inventory=inventory,
     )
+
+
+def log_source(settings: Settings, clock: Clock, closing: list[Callable[[], None]]) -> LogSource:
+    """Whoever reads logs; what it opens is closed with the container."""
+    if settings.kubeconfig is not None:
+        from collectors.sources.kubernetes_connection import Connection
+        from collectors.sources.kubernetes_logs import KubernetesLogs
+
+        connection = Connection(settings.kubeconfig, settings.kube_context)
+        closing.append(connection.close)
+        return KubernetesLogs(connection)
+    from collectors.sources.simulated import SimulatedLogs, open_world
+
+    return SimulatedLogs(open_world(world_file(settings), settings.demo_seed, clock), clock)
 
 
 def prober(settings: Settings, clock: Clock) -> ProbeSource:

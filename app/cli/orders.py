@@ -25,6 +25,7 @@ def add(main: typer.Typer) -> None:
     main.add_typer(app, name="orders")
     main.command()(changes)
     main.command()(apply)
+    main.command()(logs)
 
 
 @app.command("list")
@@ -161,6 +162,36 @@ def apply(work: WorkOption, data: DataOption = None) -> None:
                 raise typer.Exit(0 if now.state is ChangeState.DONE else 1)
             time.sleep(1)
     raise typer.Exit(1)
+
+
+def logs(
+    instance: Annotated[str, typer.Argument(help="Id of the instance (ins_…).")],
+    source: Annotated[str, typer.Option("--source", metavar="POD/CONTAINER", help="Which container; without it the first.")] = "",
+    previous: Annotated[bool, typer.Option("--previous", help="The run before the present one.")] = False,
+    lines: Annotated[int, typer.Option("--lines", help="How many of the newest.")] = 200,
+    search: Annotated[str, typer.Option("--search", help="Only lines that contain it.")] = "",
+    follow: Annotated[bool, typer.Option("--follow", help="Go on with what is written from now on.")] = False,
+    data: DataOption = None,
+) -> None:
+    """What an app writes; passwords that the platform knows are blacked out."""
+    import time
+
+    from app.services import app_logs
+
+    since = None
+    with edge.parts(edge.settings(data)) as made:
+        while True:
+            with made.reading(edge.actor(), "cli") as ctx:
+                found = app_logs.read(
+                    ctx, instance_id=instance, logs=made.logs, seal=made.seal, source=source, previous=previous, lines=lines,
+                    search=search, since=since,
+                )  # fmt: skip
+            for one in found.lines:
+                edge.say(f"{one.at:%Y-%m-%dT%H:%M:%S}Z {one.text}")
+            if not follow:
+                return
+            since = found.lines[-1].at if found.lines else since
+            time.sleep(2)
 
 
 def _change_set(ctx: Context, work: str) -> str:

@@ -162,3 +162,23 @@ class SourceHealth:
     interval: timedelta = field(default=timedelta(seconds=30))
     expected_since: datetime | None = None
     """Since when this process collects from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line that a container wrote, with the time at which it was taken down."""
+
+    at: datetime
+    text: str
+
+
+class LogSource(Protocol):
+    """What containers write to their standard output, as far as the cluster still has it."""
+
+    def read(
+        self, namespace: str, pod: str, container: str, *, lines: int, previous: bool = False, since: datetime | None = None
+    ) -> Sequence[LogLine]:
+        """The newest `lines` of them, the oldest first; of the run before the present one with `previous`; only after `since`.
+
+        Raises NotFound when there is no such pod or run, Unavailable when nobody answers, Misconfigured without the right.
+        """

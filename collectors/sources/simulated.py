@@ -13,16 +13,17 @@ import polars as pl
 from collectors.entities import ENTITIES, PROBE
 from collectors.frames import entity_frame, record_schema
 from collectors.sources.kubernetes_changes import ChangeLog
-from collectors.sources.port import NOT_SAMPLED, Changes, Finding, ProbeTarget, QueryReport, Reading, Severity, Window
+from collectors.sources.port import NOT_SAMPLED, Changes, Finding, LogLine, ProbeTarget, QueryReport, Reading, Severity, Window
 from models.domain.clock import Clock, stopwatch
 from models.domain.cluster import Event, Node, Pod, Snapshot
-from models.domain.errors import Unavailable
+from models.domain.errors import NotFound, Unavailable
+from models.world import chatter
 from models.world.faults import Fault, Kind
 from models.world.file import WorldFile, open_world
 from models.world.table import Table
 from models.world.world import World
 
-__all__ = ["SimulatedInventory", "SimulatedMetrics", "SimulatedProber", "WorldFile", "entity_rows", "open_world"]
+__all__ = ["SimulatedInventory", "SimulatedLogs", "SimulatedMetrics", "SimulatedProber", "WorldFile", "entity_rows", "open_world"]
 
 RETENTION = timedelta(days=14)
 """How far back the simulated Prometheus can be read."""
@@ -307,3 +308,25 @@ def _renewed(at: np.ndarray, origin: float) -> np.ndarray:
     """End of a certificate that is good for 90 days and renewed after 60."""
     ends: np.ndarray = origin + np.floor((at - origin) / (60 * 86400.0)) * 60 * 86400.0 + 90 * 86400.0
     return ends
+
+
+class SimulatedLogs:
+    """Signs `LogSource` over the simulated world."""
+
+    def __init__(self, world: WorldFile, clock: Clock) -> None:
+        self._world, self._clock = world, clock
+
+    def read(
+        self, namespace: str, pod: str, container: str, *, lines: int, previous: bool = False, since: datetime | None = None
+    ) -> Sequence[LogLine]:
+        world, now = self._world.world, self._clock.now()
+        if (down := world.active(Kind.API_DOWN, now)) is not None:
+            raise Unavailable(_silent(down))
+        found = next((one for one in world.snapshot(now).pods.values() if (one.namespace, one.name) == (namespace, pod)), None)
+        named = next((one for one in found.containers if one.name == container), None) if found is not None else None
+        if found is None or named is None or (named.started_at is None and not previous):
+            raise NotFound(f"There is no log of {pod} now: nothing was written yet.")
+        if previous and named.last_finished_at is None:
+            raise NotFound(f"There is no log of {pod} now: {container} ran only once.")
+        said = chatter.written(found, named, seed=world.seed, now=now, lines=lines, previous=previous)
+        return [LogLine(at, text) for at, text in said if since is None or at > since]

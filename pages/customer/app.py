@@ -3,7 +3,20 @@
 import streamlit as st
 
 from app.services import apps, progress
-from app.ui import app_cards, app_panels, charts, curves, gate, layout, navigation, order_progress, queries, state, upkeep_panels
+from app.ui import (
+    app_cards,
+    app_panels,
+    charts,
+    curves,
+    gate,
+    layout,
+    log_panels,
+    navigation,
+    order_progress,
+    queries,
+    state,
+    upkeep_panels,
+)
 from app.ui.gate import Viewer
 from app.ui.messages import plain
 from models.domain.access import Permission
@@ -61,4 +74,6 @@ else:
     if id:
         upkeep_panels.under_way(id)
     live()
+    if id:
+        log_panels.panel(id)
     upkeep_panels.panels(id)

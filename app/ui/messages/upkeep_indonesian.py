@@ -56,4 +56,16 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "care.delete_type": "Ketik {name} untuk konfirmasi",
     "care.delete_do": "Hapus bersama semua datanya",
     "care.deleted": "{name} sedang dihapus.",
+    "log.title": "Log",
+    "log.open": "Tampilkan",
+    "log.note": "Yang ditulis aplikasi itu sendiri: dibaca saat Anda membukanya, tidak disimpan di mana pun. "
+    "Kata sandi yang kami kenal dihitamkan.",
+    "log.nothing_runs": "Tidak ada bagian aplikasi yang berjalan sekarang, jadi tidak ada log.",
+    "log.of": "Bagian",
+    "log.search": "Hanya baris dengan",
+    "log.follow": "Ikuti",
+    "log.previous": "Jalannya sebelumnya",
+    "log.empty": "Tidak ada baris yang cocok.",
+    "log.download": "Unduh",
+    "log.count": ("{n} baris, waktu dalam {zone}", "{n} dari {all} baris, waktu dalam {zone}"),
 }
