@@ -17,6 +17,7 @@ from models.domain.instances import State
 from models.domain.orders import OrderState
 from models.store import specifications
 from tests.orders.conftest import Shop, postgres, shop, store
+from tests.orders.test_logs import Written
 from tests.pages.test_provisioning import nothing_answered_before, page, said
 from tests.stories import NoWarehouse
 
@@ -149,3 +150,30 @@ def test_the_organizations_page_shows_what_waits_and_what_runs(shop: Shop, app: 
     assert not at.exception
     with shop.acting() as ctx:
         assert orders.get(ctx, order_id=order.id).state is OrderState.ACCEPTED
+
+
+def test_the_log_is_read_when_it_is_opened_followed_searched_and_blacked_out(shop: Shop, app: OrderView) -> None:
+    logs = Written(["GET / 200", "GET /x 404", "hello"])
+    shop.container.__dict__["logs"] = logs
+    at = look(shop, app)
+    assert logs.asked == []
+    at.toggle(key=f"log_open_{app.instance_id}").set_value(True).run()
+    assert not at.exception
+    assert "GET /x 404" in at.code[0].value
+    assert [one.label for one in at.get("download_button")] == ["Download"]
+    at.text_input(key="log_search").set_value("404").run()
+    assert at.code[0].value.endswith("GET /x 404")
+    assert "hello" not in at.code[0].value
+    at.toggle(key="log_follow").set_value(False).run()
+    times = len(logs.asked)
+    at.run()
+    assert len(logs.asked) == times, "what is not followed is not read again"
+
+
+def test_who_may_only_look_sees_no_log(shop: Shop, app: OrderView) -> None:
+    logs = Written(["secret things"])
+    shop.container.__dict__["logs"] = logs
+    at = look(shop, app, MemberRole.VIEWER)
+    assert not at.exception
+    assert not [one for one in at.toggle if str(one.key).startswith("log_open")]
+    assert logs.asked == []
