@@ -91,6 +91,18 @@ TEXTS: Mapping[str, Mapping[str, Text]] = {
             "",
             ("You did not do this? Choose a new password at {address}/reset at once, and tell us.",),
         ),
+        "trial_ending": Text(
+            "The trial of {app} ends soon",
+            "The trial of {app} ends soon, {name}",
+            ("It ends at {until}. Then {app} is stopped; its data, address and sign-in are kept. Nothing is charged by itself.",),
+            "Open the app's page",
+        ),
+        "trial_ended": Text(
+            "The trial of {app} is over",
+            "The trial of {app} is over, {name}",
+            ("It ended at {until}, and {app} was stopped. Its data is kept. Write to us if you would like to keep it running.",),
+            "Open the app's page",
+        ),
         "app_ready": Text(
             "{app} is ready",
             "{app} is ready, {name}",
@@ -164,6 +176,24 @@ TEXTS: Mapping[str, Mapping[str, Text]] = {
             ("Verifikasi dua langkah akun Anda {change} pada {at}.",),
             "",
             ("Bukan Anda? Segera pilih kata sandi baru di {address}/reset, dan beri tahu kami.",),
+        ),
+        "trial_ending": Text(
+            "Masa coba {app} segera berakhir",
+            "Masa coba {app} segera berakhir, {name}",
+            (
+                "Masa coba berakhir pada {until}. Setelah itu {app} dihentikan; data, alamat, dan akunnya disimpan. "
+                "Tidak ada yang ditagih dengan sendirinya.",
+            ),
+            "Buka halaman aplikasi",
+        ),
+        "trial_ended": Text(
+            "Masa coba {app} sudah berakhir",
+            "Masa coba {app} sudah berakhir, {name}",
+            (
+                "Masa coba berakhir pada {until}, dan {app} dihentikan. Datanya disimpan. "
+                "Hubungi kami jika Anda ingin terus menjalankannya.",
+            ),
+            "Buka halaman aplikasi",
         ),
         "app_ready": Text(
             "{app} sudah siap",

@@ -42,6 +42,9 @@ def start(ctx: Context, *, instance_id: str) -> ChangeSetView:
     row, wish = _operated(ctx, instance_id)
     if wish.running:
         raise Conflict(f"{row.name} runs already.")
+    subscription = subscriptions.of_instance(ctx.session, row.id)
+    if subscription is not None and subscription.state in ENDED:
+        raise Conflict(f"The trial or subscription of {row.name} is over, so it is not started again. Write to us to keep it.")
     _hold(ctx, row, replace_wish(wish, running=True), Purpose.START)
     return _want(ctx, row, wish, Purpose.START, "started", running=True)
 

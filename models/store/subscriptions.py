@@ -65,6 +65,12 @@ def of_organization(session: Session, organization_id: str) -> Sequence[Subscrip
     return session.exec(query.order_by(col(Subscription.created_at), col(Subscription.id))).all()
 
 
+def trials_ending(session: Session, before: datetime, *, limit: int) -> Sequence[Subscription]:
+    """Trials that end before that moment, the first of them first."""
+    query = select(Subscription).where(Subscription.state == SubscriptionState.TRIAL, col(Subscription.trial_until) <= before)
+    return session.exec(query.order_by(col(Subscription.trial_until), col(Subscription.id)).limit(limit)).all()
+
+
 def items(session: Session, subscription_id: str) -> Sequence[SubscriptionItem]:
     query = select(SubscriptionItem).where(SubscriptionItem.subscription_id == subscription_id)
     return session.exec(query.order_by(col(SubscriptionItem.since), col(SubscriptionItem.id))).all()

@@ -198,6 +198,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "did.orders.pay": "Paid an order",
     "did.orders.place": "Placed an order",
     "did.orders.refuse": "Refused an order",
+    "did.trials.end": "Ended a trial",
     "did.catalogue.offer_template": "Offered an app",
     "did.catalogue.retire_plan": "Retired a plan",
     "did.demo.load": "Loaded the demo",

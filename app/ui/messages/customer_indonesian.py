@@ -195,6 +195,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "did.orders.pay": "Membayar pesanan",
     "did.orders.place": "Memesan aplikasi",
     "did.orders.refuse": "Menolak pesanan",
+    "did.trials.end": "Mengakhiri masa coba",
     "did.catalogue.offer_template": "Menawarkan aplikasi",
     "did.catalogue.retire_plan": "Menghentikan paket",
     "did.demo.load": "Memuat demo",

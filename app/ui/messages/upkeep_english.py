@@ -40,6 +40,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "care.settings_what": "The app begins anew with what you save here. What was before stays in the history.",
     "care.settings_do": "Save and begin anew",
     "care.history": "History of settings",
+    "care.was.trial": "The trial ended",
     "care.was.ordered": "Ordered",
     "care.was.stopped": "Stopped",
     "care.was.started": "Started",

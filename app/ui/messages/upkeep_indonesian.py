@@ -40,6 +40,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "care.settings_what": "Aplikasi mulai ulang dengan yang Anda simpan di sini. Yang sebelumnya tetap ada di riwayat.",
     "care.settings_do": "Simpan dan mulai ulang",
     "care.history": "Riwayat pengaturan",
+    "care.was.trial": "Masa coba berakhir",
     "care.was.ordered": "Dipesan",
     "care.was.stopped": "Dihentikan",
     "care.was.started": "Dijalankan",
