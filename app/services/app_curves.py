@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from app.context import Context
-from app.services import steps, tenure
+from app.services import app_events, steps, tenure
 from app.services.figures import Gap, Line, Mark, Series
 from app.services.history import slot
 
@@ -47,7 +47,7 @@ ENDS = f"""
 SELECT min(ended) AS ended, reason, container, count(*) AS times FROM (
   SELECT last_finished_at AS ended, any_value(last_reason) AS reason, container FROM pod_state p
   WHERE cluster = $cluster AND ts > $since AND list_contains($namespaces, namespace)
-    AND last_finished_at > $since AND last_finished_at <= $until AND last_reason IS NOT NULL AND last_reason <> ''
+    AND last_finished_at > $since AND last_finished_at <= $until AND {app_events.BEGUN_ANEW}
     AND {tenure.NOT_OTHERS.format(row="p", at="last_finished_at")}
   GROUP BY uid, container, last_finished_at)
 GROUP BY container, reason, floor(epoch(ended) / $slot) ORDER BY ended"""

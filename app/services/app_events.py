@@ -50,6 +50,8 @@ REASONS: Mapping[str, str] = {
 }
 """Reasons of the cluster that mean something to a customer; the others are noise to them."""
 
+BEGUN_ANEW = "last_reason <> '' AND NOT (last_reason = 'Completed' AND coalesce(restarts, 0) = 0)"
+"""SQL over `pod_state`: an end that matters. A step that did its work and is not begun again is none."""
 EVENTS = f"""
 SELECT max(ts) AS newest, reason, message FROM event e
 WHERE cluster = $cluster AND ts > $since AND list_contains($namespaces, namespace) AND list_contains($reasons, reason)
@@ -58,7 +60,7 @@ GROUP BY uid, reason, message ORDER BY newest DESC LIMIT $most"""
 ENDS = f"""
 SELECT last_finished_at, any_value(last_reason) AS reason, any_value(last_exit_code) AS code, container FROM pod_state p
 WHERE cluster = $cluster AND ts > $since AND list_contains($namespaces, namespace) AND last_finished_at > $since
-  AND last_reason IS NOT NULL AND last_reason <> '' AND {tenure.NOT_OTHERS.format(row="p", at="last_finished_at")}
+  AND {BEGUN_ANEW} AND {tenure.NOT_OTHERS.format(row="p", at="last_finished_at")}
 GROUP BY uid, container, last_finished_at ORDER BY last_finished_at DESC LIMIT $most"""
 
 
@@ -75,7 +77,7 @@ class AppEvent:
 def happened(
     ctx: Context, *, cluster: str, namespaces: Sequence[str], owner: str, since: datetime, most: int = 50
 ) -> tuple[AppEvent, ...]:
-    """Newest first: events that mean something to a customer, and every end of a container.
+    """Newest first: events that mean something to a customer, and every end of a container that was begun anew or failed.
 
     `owner` is the organization that the namespaces belong to now; what happened under another one is left out.
     """

@@ -65,8 +65,8 @@ def listed(viewer: Viewer, rows: Sequence[ChangeSetView], *, key: str = "changes
     say = viewer.say.text
     columns = [
         Column("app", say("column.app"), lambda r: r.app, width=140),
-        Column("organization", say("column.organization"), lambda r: r.organization, width=150),
         Column("state", say("column.state"), code, "state", 130),
+        Column("organization", say("column.organization"), lambda r: r.organization, width=150),
         Column("since", say("column.since"), since, "moment"),
         Column("purpose", say("column.purpose"), lambda r: say(f"purpose.{r.purpose.value}"), width=120),
         Column("phase", say("column.phase"), lambda r: phase(viewer, r.phase) if r.phase else "", width=150),

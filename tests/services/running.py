@@ -181,6 +181,9 @@ def _records() -> Mapping[str, pl.DataFrame]:
         }
         for n in range(4)
     ]
+    # a setup step that ended as it should, and was not begun anew
+    crashes.append(crashes[0] | {"pod": "setup-1", "uid": "uid-setup-1", "container": "owner", "state": "terminated",
+                                 "reason": "Completed", "restarts": 0, "last_reason": "Completed", "last_exit_code": 0})  # fmt: skip
     events = [
         {
             "ts": NOW - timedelta(minutes=5),

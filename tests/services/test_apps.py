@@ -113,6 +113,7 @@ def test_the_parts_and_what_happened(stage: Stage) -> None:
     assert codes.count("out_of_memory") == 4
     assert codes.count("no_room") == 1
     assert "noise" not in " ".join(event.exact for event in detail.events)
+    assert "owner" not in " ".join(event.exact for event in detail.events), "a step that ended as it should is no restart"
     assert [event.at for event in detail.events] == sorted((event.at for event in detail.events), reverse=True)
     assert detail.events[0].exact == "app: OOMKilled with exit code 137"
 
