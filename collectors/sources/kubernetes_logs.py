@@ -13,6 +13,8 @@ from models.domain.errors import Misconfigured, NotFound, Unavailable
 
 MOST_BYTES = 2 << 20
 """So much of an answer is read; of longer ones the API leaves out the end."""
+GONE = b"unable to retrieve container logs for "
+"""How a kubelet says, with status 200, that a container's log was cleared away."""
 _STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d) ?(.*)", re.DOTALL)
 
 
@@ -36,6 +38,8 @@ class KubernetesLogs:
         status, body = self._connection.exchange("GET", f"/api/v1/namespaces/{namespace}/pods/{pod}/log", query, None, "")
         if status != 200:
             raise _refusal(status, body, pod)
+        if body.startswith(GONE):
+            raise NotFound(f"There is no log of {pod} now: the node has thrown it away already.")
         found = [line for raw in body.split(b"\n") if (line := _line(raw)) is not None]
         # the API counts whole seconds
         return [line for line in found if since is None or line.at > since]

@@ -67,3 +67,9 @@ def test_refusals_have_a_sentence(status: int, kind: type[Exception], said: str)
         api = Api(status, body)
         with pytest.raises(kind, match=said if body.startswith(b"{") else None):
             KubernetesLogs(api).read("c-kopi", "web-1", "web", lines=50)  # type: ignore[arg-type]
+
+
+def test_a_log_that_the_node_threw_away_is_said_to_be_gone() -> None:
+    api = Api(200, b"unable to retrieve container logs for containerd://0123456789abcdef")
+    with pytest.raises(NotFound, match="thrown it away"):
+        KubernetesLogs(api).read("c-kopi", "web-1", "web", lines=50, previous=True)  # type: ignore[arg-type]
