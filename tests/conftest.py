@@ -25,6 +25,7 @@ NEEDS = {
 GROUPS = {
     "tests/live/": "bed",
     "tests/contract/": "bed",
+    "tests/orders/test_live.py": "bed",
     "tests/browser/": "browser",
     "tests/notebooks/": "browser",
     "tests/pages/test_socket.py": "browser",
