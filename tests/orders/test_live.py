@@ -100,7 +100,8 @@ def test_many_orders_at_once_all_come_to_stand(bed: Shop) -> None:
         with bed.store.transaction() as session:
             other = a_customer(session, f"Toko {number}", now=bed.clock.now())
         actor = member_actor(other.owner.id, "Owner", {other.organization.id: Role.OWNER})
-        template = ("wordpress", "container", "ghost")[number % 3]
+        # the bed has room for little more beside what other tests count there
+        template = {0: "wordpress", 1: "ghost"}.get(number, "container")
         placed.append(bed.order(template, actor=actor, organization_id=other.organization.id))
     for one in placed:
         _until(bed, one, State.READY)
