@@ -39,7 +39,7 @@ def test_without_a_kubeconfig_processes_share_the_simulated_cluster(tmp_path):
         assert cluster.read("Namespace", None, "c-kopi") is None
         worker = SPAWN.Process(target=make, args=(tmp_path,))
         worker.start()
-        worker.join(60)
+        worker.join(300)
         assert worker.exitcode == 0
         found = cluster.read("Namespace", None, "c-kopi")
         assert found is not None
@@ -62,9 +62,9 @@ def test_what_a_worker_makes_the_servers_sources_see(tmp_path):
     assert "c-kopi" not in inventory.snapshot().namespaces
     worker = SPAWN.Process(target=begin, args=(tmp_path,))
     worker.start()
-    worker.join(60)
+    worker.join(300)
     assert worker.exitcode == 0
-    until = clock.now() + timedelta(seconds=60)
+    until = clock.now() + timedelta(seconds=240)
     target = ProbeTarget("https://kopi.apps.example/", "c-kopi")
     while prober.probe([target], clock.now())["outcome"].item() != "up":
         assert clock.now() < until

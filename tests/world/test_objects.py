@@ -52,7 +52,7 @@ def test_two_processes_and_their_threads_lose_no_change(path):
     for one in (*others, *threads):
         one.start()
     for one in (*others, *threads):
-        one.join(120)
+        one.join(300)
     assert [one.exitcode for one in others] == [0, 0]
     with mine.reading() as held:
         assert held.get(KEY) == {"n": 120}
@@ -64,7 +64,7 @@ def test_two_processes_and_their_threads_lose_no_change(path):
 def test_a_change_of_a_process_that_is_killed_is_whole_or_not_there(path, point, left):
     victim = SPAWN.Process(target=killed_inside, args=(path, point))
     victim.start()
-    victim.join(60)
+    victim.join(300)
     assert victim.exitcode == -signal.SIGKILL
     file = ObjectFile(path)
     with file.changing() as held:  # its lock went with it
