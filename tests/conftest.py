@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import sys
+from types import ModuleType
 
 import pytest
 
@@ -71,3 +73,9 @@ def no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
         real(this, address)  # socket's own signature is wider than its stub
 
     monkeypatch.setattr(socket.socket, "connect", connect)
+
+
+@pytest.fixture
+def plain_main(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that are started anew run the parent's main module first, and a page test before leaves Streamlit's entry file there."""
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))

@@ -5,6 +5,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from app.config import Settings
 from app.container import world_file
 from app.provisioning import cluster_of
@@ -16,6 +18,7 @@ from provisioner.cluster.live import LiveCluster
 from provisioner.desired import desired
 from tests.world.ordered import wanted
 
+pytestmark = pytest.mark.usefixtures("plain_main")
 SPAWN = multiprocessing.get_context("spawn")
 NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "c-kopi", "labels": {"a": "b"}}}
 KUBECONFIG = """

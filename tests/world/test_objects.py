@@ -14,6 +14,7 @@ from models.domain.errors import Misconfigured, Unavailable
 from models.world.objects import ObjectFile
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+pytestmark = pytest.mark.usefixtures("plain_main")
 SPAWN = multiprocessing.get_context("spawn")
 KEY = ("Service", "c-kopi", "web")
 
