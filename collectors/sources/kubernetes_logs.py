@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any, Protocol
 
-from collectors.sources.kubernetes_connection import Connection
 from collectors.sources.port import LogLine
 from models.domain.errors import Misconfigured, NotFound, Unavailable
 
@@ -18,10 +18,19 @@ GONE = b"unable to retrieve container logs for "
 _STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d) ?(.*)", re.DOTALL)
 
 
+class Transport(Protocol):
+    """Carries a request to the API with the account's credentials."""
+
+    def exchange(
+        self, method: str, path: str, query: Sequence[tuple[str, str]], body: Mapping[str, Any] | None, content_type: str
+    ) -> tuple[int, bytes]:
+        """Status and body. Raises Unavailable when nobody answers."""
+
+
 class KubernetesLogs:
     """Signs `LogSource`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Transport) -> None:
         self._connection = connection
 
     def read(

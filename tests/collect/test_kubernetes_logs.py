@@ -35,7 +35,7 @@ BODY = (
 
 def test_lines_come_with_their_times_and_a_cut_one_is_left_out() -> None:
     api = Api(200, BODY)
-    found = KubernetesLogs(api).read("c-kopi", "web-1", "web", lines=50)  # type: ignore[arg-type]
+    found = KubernetesLogs(api).read("c-kopi", "web-1", "web", lines=50)
     assert api.path == "/api/v1/namespaces/c-kopi/pods/web-1/log"
     assert (api.query["container"], api.query["tailLines"], api.query["timestamps"]) == ("web", "50", "true")
     assert "previous" not in api.query
@@ -47,7 +47,7 @@ def test_lines_come_with_their_times_and_a_cut_one_is_left_out() -> None:
 def test_a_log_is_followed_without_repeating_the_second_it_stands_at() -> None:
     api = Api(200, BODY)
     at = datetime(2026, 11, 29, 8, 0, 1, 123456, tzinfo=UTC)
-    found = KubernetesLogs(api).read("c-kopi", "web-1", "web", lines=50, previous=True, since=at)  # type: ignore[arg-type]
+    found = KubernetesLogs(api).read("c-kopi", "web-1", "web", lines=50, previous=True, since=at)
     assert api.query["sinceTime"] == "2026-11-29T08:00:01Z"
     assert api.query["previous"] == "true"
     assert [one.text for one in found] == ["café �", ""]
@@ -66,10 +66,10 @@ def test_refusals_have_a_sentence(status: int, kind: type[Exception], said: str)
     for body in (json.dumps({"message": "not there"}).encode(), b"<html>", b"[]"):
         api = Api(status, body)
         with pytest.raises(kind, match=said if body.startswith(b"{") else None):
-            KubernetesLogs(api).read("c-kopi", "web-1", "web", lines=50)  # type: ignore[arg-type]
+            KubernetesLogs(api).read("c-kopi", "web-1", "web", lines=50)
 
 
 def test_a_log_that_the_node_threw_away_is_said_to_be_gone() -> None:
     api = Api(200, b"unable to retrieve container logs for containerd://0123456789abcdef")
     with pytest.raises(NotFound, match="thrown it away"):
-        KubernetesLogs(api).read("c-kopi", "web-1", "web", lines=50, previous=True)  # type: ignore[arg-type]
+        KubernetesLogs(api).read("c-kopi", "web-1", "web", lines=50, previous=True)

@@ -48,8 +48,14 @@ def test_the_snapshot_is_whole_and_consistent(inventory: InventorySource) -> Non
 
 def test_changes_are_repeated_until_they_are_acknowledged(inventory: InventorySource) -> None:
     seen = started(inventory)
+    known = set(seen.pods) - {u for u, p in seen.pods.items() if not p.containers}
     first = inventory.changes(datetime.now(UTC))
-    assert set(first.frames["pod_state"]["uid"]) >= set(seen.pods) - {u for u, p in seen.pods.items() if not p.containers}
+    for _ in range(100):  # what is seen already may be told a moment later
+        if set(first.frames["pod_state"]["uid"]) >= known:
+            break
+        time.sleep(0.1)
+        first = inventory.changes(datetime.now(UTC))
+    assert set(first.frames["pod_state"]["uid"]) >= known
     again = inventory.changes(datetime.now(UTC))
     assert set(again.frames["pod_state"]["uid"]) >= set(first.frames["pod_state"]["uid"])
     inventory.acknowledge(again)

@@ -73,7 +73,9 @@ class Seen:
             size = Resources(float(sum(cores_of(a["cpu"]) for a in asked)), sum(bytes_of(a["memory"]) for a in asked), 1)
             namespace, name = one["metadata"]["namespace"], one["metadata"]["name"]
             pod = small_pod(namespace, name, cpu=size.cpu, memory=size.memory)
-            pods[pod.uid] = replace(pod, node=names[number % len(names)], owner_kind="ReplicaSet")
+            main = replace(pod.containers[0], name=one["spec"]["containers"][0]["name"])
+            facts = {"labels": one["metadata"]["labels"], "containers": (main,), "owner_kind": "ReplicaSet"}
+            pods[pod.uid] = replace(pod, node=names[number % len(names)], **facts)
         spaces = {pod.namespace: a_namespace(pod.namespace) for pod in pods.values()}
         return Snapshot("default", self.clock.now(), {name: a_node(name) for name in names}, pods, namespaces=spaces)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlmodel import select
@@ -22,7 +23,7 @@ from models.domain.subscriptions import SubscriptionState
 from models.store import instances, mail, payments, reservations, subscriptions
 from models.store.payments import PaymentState
 from tests.orders.conftest import Shop
-from tests.stories import a_customer, a_member, a_pod, a_stranger
+from tests.stories import Customer, a_customer, a_member, a_pod, a_stranger
 
 GIB = 1 << 30
 
@@ -151,13 +152,13 @@ def test_two_who_want_the_last_room_at_once_do_not_both_get_it(shop: Shop) -> No
         others = [a_customer(session, f"Toko {number}") for number in range(6)]
     results: list[object] = []
 
-    def order(customer: object) -> None:
+    def order(customer: Customer) -> None:
         try:
-            results.append(shop.order("ghost", "trial", customer.actor, organization_id=customer.organization.id))  # type: ignore[attr-defined]
+            results.append(shop.order("ghost", "trial", customer.actor, organization_id=customer.organization.id))
         except PlatformError as error:
             results.append(error)
 
-    _at_once([lambda other=other: order(other) for other in others])  # type: ignore[misc]
+    _at_once([partial(order, other) for other in others])
     sold = [one for one in results if isinstance(one, OrderView)]
     refused = [one for one in results if isinstance(one, NoRoom)]
     assert len(sold) + len(refused) == len(others)
