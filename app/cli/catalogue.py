@@ -32,6 +32,7 @@ def list_(
     """Templates and their plans, with resources and the price of a month."""
     from babel.numbers import format_currency
 
+    from app.money import precision
     from app.services import catalogue
 
     with edge.reading(edge.settings(data)) as ctx:
@@ -141,10 +142,3 @@ def check(
     edge.say("Only rendered; name --kubeconfig to ask a cluster." if kubeconfig is None else f"{refused} refused.")
     if refused:
         raise typer.Exit(1)
-
-
-def precision(currency: str) -> int:
-    """Exponent of the minor unit as the platform counts it: the rupiah has none here."""
-    from babel.numbers import get_currency_precision
-
-    return 0 if currency == "IDR" else get_currency_precision(currency)

@@ -11,9 +11,23 @@ from app.services import audit
 from app.services.organizations import OrganizationView, existing, view
 from models.domain.access import Permission
 from models.domain.errors import Conflict, Invalid
+from models.domain.instances import State
 from models.domain.organizations import REMOVED_NAME, REMOVED_PERSON, Standing, move
 from models.store import audit as audit_rows
-from models.store import idempotency, instances, links, mail, members, organizations, sessions, staff, tokens
+from models.store import (
+    changesets,
+    idempotency,
+    instances,
+    links,
+    mail,
+    members,
+    orders,
+    organizations,
+    sessions,
+    specifications,
+    staff,
+    tokens,
+)
 from models.store.members import User
 
 
@@ -29,13 +43,20 @@ class Anonymised:
 def anonymise(ctx: Context, *, organization_id: str, typed_name: str) -> Anonymised:
     """Forget who a closed organization was, by staff who typed its name. It cannot be undone.
 
-    Its name goes, and the accounts of members who are nowhere else; names and addresses go from audit, mails and invitations.
-    Ids, roles, instances, plans, times and every number stay, so that sums over the past do not change.
+    Its name goes, and the accounts of members who are nowhere else; names and addresses go from audit, mails and invitations, and
+    what people wrote for their apps. Ids, roles, instances, plans, times and every number stay, so that sums over the past do not
+    change. Conflict while Moorage still runs an app of it.
     """
     ctx.require(Permission.MANAGE_ORGANIZATIONS)
     row = existing(ctx, organization_id)
     if row.standing is not Standing.ANONYMISED and typed_name.strip() != row.name:
         raise Invalid(f"Type the organization's name, “{row.name}”, to confirm: this cannot be undone.", field="typed_name")
+    apps = instances.search(ctx.session, within=[row.id])
+    running = [app.name for app in apps if app.state is not State.GONE and specifications.newest(ctx.session, app.id) is not None]
+    if running:
+        raise Conflict(
+            f"{row.name} still has apps that Moorage runs: {', '.join(running)}. Delete them first; their data goes with them."
+        )
     before = row.standing
     if not organizations.move(ctx.session, row.id, before, move(before, Standing.ANONYMISED)):
         raise Conflict("Somebody changed the organization's standing just now. Look again.")
@@ -53,6 +74,9 @@ def anonymise(ctx: Context, *, organization_id: str, typed_name: str) -> Anonymi
     members.blank_invitations(ctx.session, row.id, ctx.now)
     tokens.revoke_all(ctx.session, ctx.now, organization_id=row.id)
     instances.blank_addresses(ctx.session, row.id)
+    specifications.blank(ctx.session, [app.id for app in apps])
+    changesets.blank(ctx.session, [app.id for app in apps])
+    orders.blank(ctx.session, row.id)
     mail.blank(ctx.session, organization_id=row.id, addresses=gone_mail)
     ended = tuple(session_id for user in leaving for session_id in _forget(ctx, user))
     members.leave_all(ctx.session, row.id)

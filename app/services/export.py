@@ -17,7 +17,20 @@ from app.context import Context
 from app.services import audit
 from app.services.organizations import existing, require_managing
 from models.store import audit as audit_rows
-from models.store import catalogue, instances, mail, mapping, members, organizations, tokens
+from models.store import (
+    catalogue,
+    changesets,
+    instances,
+    mail,
+    mapping,
+    members,
+    orders,
+    organizations,
+    payments,
+    specifications,
+    subscriptions,
+    tokens,
+)
 
 USAGE = """
 SELECT p.* FROM pod_1h p JOIN ownership o ON o.cluster = p.cluster AND o.namespace = p.namespace
@@ -85,6 +98,14 @@ def _facts(ctx: Context, row: organizations.Organization) -> Mapping[str, Any]:
         "invitations": _dumped(members.invitations_of(session, row.id), without={"token_hash"}),
         "instances": _dumped(running),
         "plans": _dumped(plan for plan in plans if plan is not None),
+        "orders": _dumped(orders.search(session, within=[row.id])),
+        "subscriptions": _dumped(subscriptions.of_organization(session, row.id)),
+        "subscription_items": _dumped(
+            item for one in subscriptions.of_organization(session, row.id) for item in subscriptions.items(session, one.id)
+        ),
+        "payments": _dumped(payments.of_organization(session, row.id)),
+        "specifications": _dumped(wish for app in running for wish in specifications.history(session, app.id)),
+        "changes": _dumped(changesets.search(session, within=[row.id]), without={"holder", "lease_until", "agreed"}),
         "namespaces": _dumped(mapping.of_organization(session, row.id)),
         "tokens": _dumped(tokens.of_organization(session, row.id), without={"token_hash"}),
         "mails": [

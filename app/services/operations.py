@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -45,7 +46,7 @@ def start(ctx: Context, *, instance_id: str) -> ChangeSetView:
     subscription = subscriptions.of_instance(ctx.session, row.id)
     if subscription is not None and subscription.state in ENDED:
         raise Conflict(f"The trial or subscription of {row.name} is over, so it is not started again. Write to us to keep it.")
-    _hold(ctx, row, replace_wish(wish, running=True), Purpose.START)
+    _hold(ctx, row, _wish_with(wish, running=True), Purpose.START)
     return _want(ctx, row, wish, Purpose.START, "started", running=True)
 
 
@@ -81,7 +82,7 @@ def change_plan(ctx: Context, *, instance_id: str, plan: str) -> ChangeSetView:
         if ctx.actor.kind is ActorKind.TOKEN:
             raise NotPermitted("A token cannot choose what costs more. Sign in and choose it there.")
     if wish.running:
-        _hold(ctx, row, replace_wish(wish, plan_id=wanted.id), Purpose.CHANGE)
+        _hold(ctx, row, _wish_with(wish, plan_id=wanted.id), Purpose.CHANGE)
     if item is not None and subscription is not None:
         item.until = ctx.now
         ctx.session.add(item)
@@ -101,7 +102,7 @@ def change_settings(ctx: Context, *, instance_id: str, parameters: Mapping[str, 
     template = editions.read(ctx.session, wish.edition)
     merged = dict(wish.given) | dict(parameters)
     understood = check_parameters(template, merged)
-    changed = replace_wish(wish, parameters=understood)
+    changed = _wish_with(wish, parameters=understood)
     if wish.running:
         _hold(ctx, row, changed, Purpose.CHANGE)
     return _want(ctx, row, wish, Purpose.CHANGE, "settings", parameters=understood)
@@ -114,7 +115,7 @@ def roll_back(ctx: Context, *, instance_id: str, generation: int) -> ChangeSetVi
     if before is None or before.generation == wish.generation:
         raise NotFound(f"{row.name} has no earlier settings with the number {generation}.")
     if wish.running:
-        _hold(ctx, row, replace_wish(wish, edition=before.edition, parameters=before.given), Purpose.CHANGE)
+        _hold(ctx, row, _wish_with(wish, edition=before.edition, parameters=before.given), Purpose.CHANGE)
     return _want(ctx, row, wish, Purpose.CHANGE, f"back to {generation}", edition=before.edition, parameters=dict(before.given))
 
 
@@ -147,10 +148,8 @@ def remove(ctx: Context, *, instance_id: str, typed_name: str) -> ChangeSetView:
     return changesets.get(ctx, change_set_id=made.id)
 
 
-def replace_wish(wish: Specification, **changes: Any) -> Specification:
+def _wish_with(wish: Specification, **changes: Any) -> Specification:
     """The wish with other parts, not kept."""
-    import json
-
     facts = wish.model_dump()
     if "parameters" in changes:
         changes["parameters"] = json.dumps(changes["parameters"], ensure_ascii=False)

@@ -185,3 +185,13 @@ def failures_in_a_row(session: Session, template: str, *, limit: int) -> int:
     )
     states = session.exec(query.order_by(col(ChangeSet.started_at).desc()).limit(limit)).all()
     return next((number for number, state in enumerate(states) if state is ChangeState.DONE), len(states))
+
+
+def blank(session: Session, instance_ids: Sequence[str]) -> None:
+    """Forget who wanted changes of these instances."""
+    session.exec(
+        update(ChangeSet)
+        .where(col(ChangeSet.instance_id).in_(instance_ids))
+        .values(created_by_name="")
+        .execution_options(synchronize_session="fetch")
+    )

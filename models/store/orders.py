@@ -112,3 +112,13 @@ def move(
         .execution_options(synchronize_session="fetch")
     )
     return moved.rowcount == 1
+
+
+def blank(session: Session, organization_id: str) -> None:
+    """Forget who ordered and who decided for an organization."""
+    session.exec(
+        update(Order)
+        .where(col(Order.organization_id) == organization_id)
+        .values(placed_by_name="", decided_by_name="")
+        .execution_options(synchronize_session="fetch")
+    )
