@@ -17,6 +17,8 @@ SERIOUS = ("serious", "critical")
 STREAMLITS_OWN = ("list", "listitem")
 """Streamlit puts each section of its menu into a `div` between `ul` and `li`, which these rules mind: they hold outside the menu."""
 IN_THE_MENU = "one => one.closest('[data-testid=stSidebarNav]') !== null"
+EMPTY_POINT = "one => one.childElementCount === 0 && one.closest('[data-testid=stMetricChart]') !== null"
+"""Streamlit's sparkline has an empty group for the point under the mouse, which `svg-img-alt` takes for an image while the mouse is elsewhere."""
 ONLY_WORDS = {"mail", "audit", "settings", "members", "mapping"}
 """Pages of forms and tables that other pages show as well: seen at one size only."""
 EVERYWHERE = [
@@ -60,8 +62,14 @@ def _violations(tab: Any) -> list[str]:
         for v in found
         if v["impact"] in SERIOUS
         for node in v["nodes"]
-        if v["id"] not in STREAMLITS_OWN or not tab.locator(node["target"][0]).first.evaluate(IN_THE_MENU)
+        if not _streamlits_own(tab, v["id"], node["target"][0])
     ]
+
+
+def _streamlits_own(tab: Any, rule: str, target: str) -> bool:
+    """What no page of ours can mend: it is drawn by Streamlit whatever one asks of it."""
+    own = IN_THE_MENU if rule in STREAMLITS_OWN else EMPTY_POINT if rule == "svg-img-alt" else None
+    return own is not None and bool(tab.locator(target).first.evaluate(own))
 
 
 @pytest.mark.parametrize(
