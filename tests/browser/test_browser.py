@@ -18,7 +18,7 @@ STREAMLITS_OWN = ("list", "listitem")
 """Streamlit puts each section of its menu into a `div` between `ul` and `li`, which these rules mind: they hold outside the menu."""
 IN_THE_MENU = "one => one.closest('[data-testid=stSidebarNav]') !== null"
 EMPTY_POINT = "one => one.childElementCount === 0 && one.closest('[data-testid=stMetricChart]') !== null"
-"""Streamlit's sparkline has an empty group for the point under the mouse, which `svg-img-alt` takes for an image while the mouse is elsewhere."""
+"""Streamlit's sparkline has a group for the point under the mouse; while the mouse is elsewhere, `svg-img-alt` takes it for an image."""
 ONLY_WORDS = {"mail", "audit", "settings", "members", "mapping"}
 """Pages of forms and tables that other pages show as well: seen at one size only."""
 EVERYWHERE = [
