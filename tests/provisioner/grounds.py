@@ -7,7 +7,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -76,13 +76,13 @@ def simulated(file: Path | None = None) -> Site:
 
 
 @contextmanager
-def live(folder: Path) -> Iterator[Site]:
-    """With a token of the provisioner's own account, so that its rights are proven on the way."""
-    _kubectl("apply", "-f", str(RIGHTS))
-    _kubectl(
+def live(folder: Path, *, real: bool = False) -> Iterator[Site]:
+    """With a token of the provisioner's own account, so that its rights are proven on the way. `real`: on the node that runs containers."""
+    kubectl("apply", "-f", str(RIGHTS))
+    kubectl(
         "wait", "--for=jsonpath={.status.observedGeneration}=1", "validatingadmissionpolicy/moorage-provisioner", "--timeout=20s"
     )
-    token = _kubectl("create", "token", "moorage-provisioner", "-n", "moorage").strip()
+    token = kubectl("create", "token", "moorage-provisioner", "-n", "moorage").strip()
     config = yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text())
     config["users"] = [{"name": "provisioner", "user": {"token": token}}]
     config["contexts"][0]["context"]["user"] = "provisioner"
@@ -91,11 +91,11 @@ def live(folder: Path) -> Iterator[Site]:
     connection = Connection(path)
 
     def somebody(wanted: dict[str, Any]) -> None:
-        _kubectl("apply", "--server-side", "--force-conflicts", "--field-manager=somebody", "-f", "-", given=json.dumps(wanted))
+        kubectl("apply", "--server-side", "--force-conflicts", "--field-manager=somebody", "-f", "-", given=json.dumps(wanted))
 
     clock = SystemClock()
     cluster = LiveCluster(connection)
-    with _played_nodes_only():
+    with nullcontext() if real else _played_nodes_only():
         yield Site(cluster, clock.now, lambda pause: time.sleep(pause.total_seconds()), somebody)
         until = clock.now() + LONGEST
         while cluster.find("Namespace", None, {MANAGED_BY: MANAGER}) and clock.now() < until:
@@ -106,23 +106,23 @@ def live(folder: Path) -> Iterator[Site]:
 @contextmanager
 def _played_nodes_only() -> Iterator[None]:
     """Beside a real node the played ones are tainted; it would fetch the images, which no registry of the bed has, they play them."""
-    nodes = json.loads(_kubectl("get", "nodes", "-o", "json"))["items"]
+    nodes = json.loads(kubectl("get", "nodes", "-o", "json"))["items"]
     tainted = {node["metadata"]["name"] for node in nodes for taint in node["spec"].get("taints", ()) if taint["key"] == PLAYED}
     real = {node["metadata"]["name"] for node in nodes} - tainted if tainted else set()
     try:
         for name in real:
-            _kubectl("cordon", name)
+            kubectl("cordon", name)
         for name in tainted:
-            _kubectl("taint", "node", name, f"{PLAYED}-")
+            kubectl("taint", "node", name, f"{PLAYED}-")
         yield
     finally:
         for name in tainted:
-            _kubectl("taint", "node", name, f"{PLAYED}=fake:NoSchedule", "--overwrite")
+            kubectl("taint", "node", name, f"{PLAYED}=fake:NoSchedule", "--overwrite")
         for name in real:
-            _kubectl("uncordon", name)
+            kubectl("uncordon", name)
 
 
-def _kubectl(*words: str, given: str | None = None) -> str:
+def kubectl(*words: str, given: str | None = None) -> str:
     """As the bed's administrator."""
     command = [os.environ["MOORAGE_TESTBED"], "kubectl", "--dir", os.environ["MOORAGE_TESTBED_DIR"], *words]
     done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=60, check=False)
