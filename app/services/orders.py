@@ -21,6 +21,7 @@ from models.domain.access import ActorKind, Permission
 from models.domain.changesets import Purpose
 from models.domain.errors import Conflict, NotFound
 from models.domain.orders import Approval, OrderState, Patience
+from models.domain.repeats import domains, mailbox
 from models.domain.subscriptions import SubscriptionState
 from models.store import catalogue, instances, payments, reservations, subscriptions
 from models.store import orders as store
@@ -139,6 +140,7 @@ def place(
         price_minor=price,
         by_token=ctx.actor.kind is ActorKind.TOKEN,
         approval=Approval(settings.get(ctx, "order_approval")),
+        repeated=trial and _tried_elsewhere(ctx, draft),
     )
     try:
         with ctx.session.begin_nested():
@@ -237,6 +239,15 @@ def until(ctx: Context, state: OrderState) -> datetime | None:
         timedelta(hours=int(settings.get(ctx, "unpaid_hours"))), timedelta(hours=int(settings.get(ctx, "undecided_hours")))
     )
     return ctx.now + patience.of(state)
+
+
+def _tried_elsewhere(ctx: Context, draft: Draft) -> bool:
+    """Whether the same mailbox, however it is spelt, had this trial for another organization. What staff order is their decision."""
+    if ctx.actor.kind is ActorKind.STAFF:
+        return False
+    mine = mailbox(draft.wanted.email)
+    others = store.who_tried(ctx.session, draft.offer.id, domains=domains(mine), but=draft.organization.id)
+    return mine in map(mailbox, others)
 
 
 def _write(ctx: Context, draft: Draft, state: OrderState, price: int, trial: bool) -> store.Order:

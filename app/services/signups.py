@@ -13,6 +13,7 @@ from app.services.signins import Origin, SignedIn, Waiting
 from models.domain.access import MemberRole
 from models.domain.errors import Conflict, NotFound
 from models.domain.organizations import check_email, check_name
+from models.domain.repeats import mailbox, network
 from models.store import links, members, organizations
 from models.store.limits import Rule
 from models.store.links import LinkKind, OneTimeLink
@@ -20,6 +21,8 @@ from models.store.links import LinkKind, OneTimeLink
 LASTS = timedelta(hours=24)
 FROM_ONE_ADDRESS = Rule(20, timedelta(hours=1))
 TO_ONE_PERSON = Rule(3, timedelta(hours=1))
+OPENED_FROM_ONE_NETWORK = Rule(20, timedelta(days=1))
+OPENED_BY_ONE_MAILBOX = Rule(2, timedelta(days=1))
 GONE = "This link was used, replaced by a newer one, or is too old. Ask for a new one."
 
 
@@ -27,7 +30,7 @@ def request(ctx: Context, *, email: str, name: str, organization: str, locale: s
     """Mail a link to `email`. Whether the address has an account already is told in that mail alone."""
     address, person, account = check_email(email), check_name(name), check_name(organization, field="organization")
     signins.count(ctx, f"sign-up-address:{origin.address}", FROM_ONE_ADDRESS)
-    signins.count(ctx, f"sign-up:{signins.email_key(address)}", TO_ONE_PERSON)
+    signins.count(ctx, f"sign-up:{signins.email_key(mailbox(address))}", TO_ONE_PERSON)
     secret = secrets.token_urlsafe(32)
     links.void(ctx.session, LinkKind.VERIFY, ctx.now, email=address)
     row = OneTimeLink(
@@ -85,6 +88,8 @@ def open_account(
         raise NotFound(GONE)
     if members.user_by_email(ctx.session, row.email) is not None:
         raise Conflict("This address has an account already. Sign in with it.")
+    signins.count(ctx, f"opened-network:{network(origin.address)}", OPENED_FROM_ONE_NETWORK)
+    signins.count(ctx, f"opened:{signins.email_key(mailbox(row.email))}", OPENED_BY_ONE_MAILBOX)
     user = members.add_user(ctx.session, email=row.email, name=row.person, now=ctx.now, locale=row.locale, timezone=timezone)
     user.password_hash, user.email_verified_at = password_hash, ctx.now
     account = organizations.add(ctx.session, name=row.organization, now=ctx.now, locale=row.locale, timezone=timezone)

@@ -65,10 +65,12 @@ class Approval(StrEnum):
     ALL = "all"
 
 
-def first_state(*, price_minor: int, by_token: bool, approval: Approval) -> OrderState:
-    """Where an order begins: confirmation before approval before money."""
+def first_state(*, price_minor: int, by_token: bool, approval: Approval, repeated: bool = False) -> OrderState:
+    """Where an order begins: confirmation before approval before money. A `repeated` trial waits for staff whatever the setting."""
     if by_token and price_minor:
         return S.CONFIRMATION
+    if repeated and not price_minor:
+        return S.APPROVAL
     return after_confirmation(price_minor=price_minor, approval=approval)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, Text, text, tuple_, update
+from sqlalchemy import BigInteger, Index, Text, or_, text, tuple_, update
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from models.domain.ids import new_id
 from models.domain.orders import OPEN, OrderState
+from models.store.members import User
 from models.store.types import UtcDateTime, text_enum
 
 _USES_TRIAL = text("trial AND state NOT IN ('refused', 'lapsed')")
@@ -85,6 +86,18 @@ def trial_of(session: Session, organization_id: str, template: str) -> Order | N
     """The order with which the organization used up its trial of a template."""
     query = select(Order).where(Order.organization_id == organization_id, Order.template == template, col(Order.trial))
     return session.exec(query.where(col(Order.state).not_in([OrderState.REFUSED, OrderState.LAPSED]))).first()
+
+
+def who_tried(session: Session, template: str, *, domains: Collection[str], but: str) -> Sequence[str]:
+    """Mail addresses at these domains of those who had a trial of the template for an organization other than `but`."""
+    query = (
+        select(User.email)
+        .join(Order, col(Order.placed_by) == col(User.id))
+        .where(Order.template == template, col(Order.trial), Order.organization_id != but)
+        .where(col(Order.state).not_in([OrderState.REFUSED, OrderState.LAPSED]))
+        .where(or_(*(col(User.email).endswith(f"@{domain}", autoescape=True) for domain in domains)))
+    )
+    return session.exec(query.distinct()).all()
 
 
 def overdue(session: Session, now: datetime, *, limit: int) -> Sequence[Order]:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pyotp
 import pytest
 
 from app.auth import people, totp
-from app.services import first_admin, members, staff
+from app.services import first_admin, members, signups, staff
 from models.domain.access import MemberRole, StaffRole
 from models.store import audit, organizations
 from models.store import members as people_rows
 from models.store import sessions as session_rows
 from models.store import staff as staff_rows
+from models.store.limits import Rule
 from models.store.members import User
 from tests.auth.conftest import PASSWORD, Opening, Portal
 from tests.stories import a_job
@@ -137,6 +139,29 @@ def test_a_mailbox_is_not_flooded(portal: Portal) -> None:
     fourth = portal.browser().send("/signup", email="ayu@example.com", name="Ayu", organization="Warung Ayu")
     assert fourth.status_code == 429
     assert len(portal.mails("ayu@example.com")) == 3
+
+
+def test_a_mailbox_is_one_however_it_is_spelt(portal: Portal) -> None:
+    for detail in ("a", "b", "c"):
+        _sign_up(portal, f"ayu+{detail}@example.com")
+    fourth = portal.browser().send("/signup", email="AYU+d@example.com", name="Ayu", organization="Warung Ayu")
+    assert fourth.status_code == 429
+
+
+def test_one_mailbox_opens_two_accounts_a_day_and_a_link_that_has_to_wait_stays_good(portal: Portal) -> None:
+    links = [_sign_up(portal, f"ayu+{detail}@example.com") for detail in ("a", "b", "c")]
+    answers = [portal.browser().send(link, **NEW).status_code for link in links]
+    assert answers == [303, 303, 429]
+    portal.later(days=1, hours=12)
+    assert portal.browser().get(links[2]).status_code == 404, "the link's own time is over"
+    again = _sign_up(portal, "ayu+c@example.com")
+    assert portal.browser().send(again, **NEW).status_code == 303
+
+
+def test_one_network_opens_so_many_accounts_a_day(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signups, "OPENED_FROM_ONE_NETWORK", Rule(2, timedelta(days=1)))
+    links = [_sign_up(portal, f"{who}@example.com") for who in ("ayu", "budi", "citra")]
+    assert [portal.browser().send(link, **NEW).status_code for link in links] == [303, 303, 429]
 
 
 def test_a_reset_changes_the_password_and_ends_every_session(portal: Portal) -> None:

@@ -21,6 +21,7 @@ from models.domain.instances import State
 from models.domain.orders import OrderState
 from models.domain.subscriptions import SubscriptionState
 from models.store import instances, mail, payments, reservations, subscriptions
+from models.store.members import User
 from models.store.payments import PaymentState
 from tests.orders.conftest import Shop
 from tests.stories import Customer, a_customer, a_member, a_pod, a_stranger
@@ -45,6 +46,33 @@ def test_a_trial_is_had_once_per_template(shop: Shop) -> None:
     with pytest.raises(Conflict, match="had its free trial of WordPress already"):
         shop.order("wordpress")
     shop.order("wordpress", "starter")
+
+
+def test_the_same_mailbox_trying_again_elsewhere_waits_for_us(shop: Shop) -> None:
+    """A second organization of the same person gets its trial when staff say so; other apps and paid ones do not wait."""
+    shop.order("wordpress")
+    with shop.store.transaction() as session:
+        first = session.get(User, shop.customer.owner.id)
+        again = a_customer(session, "Kopi Kedua")
+        person = session.get(User, again.owner.id)
+        assert first is not None
+        assert person is not None
+        local, _, domain = first.email.partition("@")
+        person.email = f"{local}+second@{domain}"
+    there = {"actor": again.actor, "organization_id": again.organization.id}
+    waits = shop.order("wordpress", **there)
+    assert waits.state is OrderState.APPROVAL
+    assert shop.order("ghost", **there).state is OrderState.PAYMENT
+    assert shop.order("wordpress", "starter", **there).state is OrderState.PAYMENT
+    with shop.acting(shop.staff) as ctx:
+        assert decisions.approve(ctx, order_id=waits.id).state is OrderState.PAYMENT
+
+
+def test_somebody_else_with_the_same_trial_does_not_wait(shop: Shop) -> None:
+    shop.order("wordpress")
+    with shop.store.transaction() as session:
+        other = a_customer(session, "Toko Lain")
+    assert shop.order("wordpress", actor=other.actor, organization_id=other.organization.id).state is OrderState.PAYMENT
 
 
 def test_names_and_addresses_are_numbered_where_they_are_taken(shop: Shop) -> None:
