@@ -87,7 +87,7 @@ class Connection:
         Raises Unavailable when nobody answers. A 401 makes the credentials be read again at the next request.
         """
         # the client turns bodies into JSON itself where the type is JSON, and only there
-        sent = body if body is None or content_type == "application/json" else json.dumps(body)
+        sent = body if body is None or "json" in content_type else json.dumps(body)
         response = self._send(method, path, query, sent, READ_SECONDS, content_type)
         try:
             content = response.data  # unread, the connection would be lost to the pool

@@ -122,9 +122,13 @@ def _played_nodes_only() -> Iterator[None]:
             kubectl("uncordon", name)
 
 
+def command() -> list[str]:
+    """`kubectl` as the bed's administrator."""
+    return [os.environ["MOORAGE_TESTBED"], "kubectl", "--dir", os.environ["MOORAGE_TESTBED_DIR"]]
+
+
 def kubectl(*words: str, given: str | None = None) -> str:
-    """As the bed's administrator."""
-    command = [os.environ["MOORAGE_TESTBED"], "kubectl", "--dir", os.environ["MOORAGE_TESTBED_DIR"], *words]
-    done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=60, check=False)
+    """What it says; a failure of the test when it fails."""
+    done = subprocess.run([*command(), *words], input=given, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr or done.stdout
     return done.stdout
