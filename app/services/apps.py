@@ -193,12 +193,7 @@ class _Ground(TypedDict):
 
 def _ground(names: Directory, facts: InstanceFacts) -> _Ground:
     """Where in the warehouse the app's past lies, and whose it is."""
-    return {"cluster": facts.cluster, "namespaces": _namespaces(names, facts), "owner": facts.organization_id}
-
-
-def _namespaces(names: Directory, facts: InstanceFacts) -> tuple[str, ...]:
-    """Namespaces that hold the instance and belong to its organization: a mapping that says otherwise shows nothing."""
-    return tuple(n for n in names.namespaces_of(facts.id) if names.organization_id(n) == facts.organization_id)
+    return {"cluster": facts.cluster, "namespaces": names.own_namespaces(facts), "owner": facts.organization_id}
 
 
 def _created(ctx: Context, instance_id: str) -> datetime:
@@ -210,7 +205,7 @@ def _created(ctx: Context, instance_id: str) -> datetime:
 
 def _look(ctx: Context, names: Directory, owned: Sequence[InstanceFacts], missing: Parts) -> _Sight:
     snapshot = ctx.cluster.snapshot()
-    holder = {n: facts.id for facts in owned if facts.cluster == snapshot.cluster for n in _namespaces(names, facts)}
+    holder = {n: facts.id for facts in owned if facts.cluster == snapshot.cluster for n in names.own_namespaces(facts)}
     pods: dict[str, list[Pod]] = {facts.id: [] for facts in owned}
     for pod in snapshot.pods.values():
         if pod.namespace in holder:

@@ -65,6 +65,18 @@ def of_address(ctx: Context, *, cluster: str, namespace: str, address: str, sinc
     return _seen(since, until, up, down, last, at, outcome, expires)
 
 
+def newest(
+    ctx: Context, *, cluster: str, namespace: str, address: str, minutes: int
+) -> tuple[str, datetime, datetime | None] | None:
+    """How its newest probe ended (up, down or unknown), when, and the end of the certificate that it saw; None: none so lately."""
+    bound = {"cluster": cluster, "namespace": namespace, "address": address, "since": ctx.now - minutes * MINUTE, "until": ctx.now}
+    found = ctx.warehouse.query(NEWEST, bound)
+    if found.is_empty():
+        return None
+    at, outcome, expires = found.row(0)
+    return outcome, at, expires
+
+
 def of_addresses(
     ctx: Context, *, cluster: str, owner: str, addresses: Sequence[tuple[str, str]], since: datetime, until: datetime
 ) -> Mapping[tuple[str, str], Availability]:

@@ -66,6 +66,10 @@ class Directory:
         """All that hold the instance, by name."""
         return tuple(sorted(name for name, owner in self.owners.items() if owner.instance_id == instance_id))
 
+    def own_namespaces(self, facts: InstanceFacts) -> tuple[str, ...]:
+        """Namespaces that hold the instance and belong to its organization: a mapping that says otherwise shows nothing."""
+        return tuple(name for name in self.namespaces_of(facts.id) if self.organization_id(name) == facts.organization_id)
+
 
 def load(ctx: Context) -> Directory:
     """Everything at once: few questions to the store, whatever the number of pods. Kept while neither records nor cluster change."""

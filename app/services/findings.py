@@ -46,8 +46,8 @@ def find(ctx: Context, snapshot: Snapshot, names: Directory, parts: Parts | None
         ctx.now,
         owners=names.owners,
         ooms=parts.ask(lambda: _ooms(ctx, snapshot.cluster)) or (),
-        memory=_memory(ctx),
-        volumes=_volumes(ctx, snapshot.cluster, parts),
+        memory=memory(ctx),
+        volumes=volumes(ctx, snapshot.cluster, parts),
         machines=machines.use(ctx, snapshot.cluster, snapshot.nodes, parts=parts),
         sources=sources(ctx, parts),
         more=(*of_ingress(ingress.use(ctx)), *(parts.ask(lambda: answers.trouble(ctx, snapshot.cluster)) or ())),
@@ -81,7 +81,8 @@ def crashing_since(ctx: Context, cluster: str, uids: Sequence[str]) -> Mapping[s
     return {f"pod:{uid}": began for uid, began in rows.select("uid", "began").iter_rows()}
 
 
-def _memory(ctx: Context) -> Sequence[MemoryUse]:
+def memory(ctx: Context) -> Sequence[MemoryUse]:
+    """Containers that are about to be killed for memory."""
     frame = present.fresh(ctx, "pod")
     if frame.is_empty():
         return []
@@ -98,7 +99,8 @@ def _slopes(ctx: Context, cluster: str) -> Mapping[tuple[str, str], float | None
     return {(namespace, claim): slope for namespace, claim, slope in rows.select("namespace", "claim", "slope").iter_rows()}
 
 
-def _volumes(ctx: Context, cluster: str, parts: Parts) -> Sequence[VolumeUse]:
+def volumes(ctx: Context, cluster: str, parts: Parts) -> Sequence[VolumeUse]:
+    """How full each volume is, and in how many days it is full at this pace."""
     frame = present.fresh(ctx, "volume")
     if frame.is_empty():
         return []

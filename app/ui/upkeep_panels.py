@@ -61,7 +61,7 @@ def panels(viewer: Viewer, instance_id: str) -> None:
             with st.expander(viewer.say("care.plan"), icon=":material/straighten:"):
                 _plans(viewer, seen)
         if seen.parameters:
-            with st.expander(viewer.say("care.settings"), icon=":material/tune:"):
+            with st.expander(viewer.say("care.settings"), icon=":material/tune:", expanded=_opened(instance_id)):
                 _settings(viewer, seen)
         with st.expander(viewer.say("care.history"), icon=":material/history:"):
             for one in seen.generations[:SHOWN]:
@@ -69,6 +69,15 @@ def panels(viewer: Viewer, instance_id: str) -> None:
         if seen.may_delete:
             with st.expander(viewer.say("care.delete"), icon=":material/delete_forever:"):
                 _delete(viewer, seen)
+
+
+def open_settings(instance_id: str) -> None:
+    """The settings are open when the page is drawn next."""
+    st.session_state[f"settings_open_{instance_id}"] = True
+
+
+def _opened(instance_id: str) -> bool:
+    return bool(st.session_state.get(f"settings_open_{instance_id}"))
 
 
 def _credentials(viewer: Viewer, seen: Upkeep) -> None:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.services import changesets, orders, organizations
-from app.ui import change_panels, gate, layout, order_decisions, queries, state
+from app.ui import change_panels, diagnosis_panels, gate, layout, order_decisions, queries, state
 from app.ui.gate import Viewer
 from models.domain.access import Permission
 from models.domain.changesets import ChangeState
@@ -43,5 +43,6 @@ change = state.parameter("change")
 if change:
     layout.back(viewer, "provisioning")
     opened(change)
+    diagnosis_panels.panel(queries.ask(changesets.get, change_set_id=change).instance_id)
 else:
     overview()

@@ -8,6 +8,7 @@ from app.ui import (
     app_panels,
     charts,
     curves,
+    diagnosis_panels,
     gate,
     layout,
     log_panels,
@@ -73,6 +74,7 @@ if id and queries.ask(progress.of_app, instance_id=id) is not None:
 else:
     if id:
         upkeep_panels.under_way(id)
+        diagnosis_panels.panel(id)
     live()
     if id:
         log_panels.panel(id)

@@ -16,6 +16,8 @@ from app.ui.messages import (
     cluster_english,
     customer_english,
     customer_indonesian,
+    diagnosis_english,
+    diagnosis_indonesian,
     shared_english,
     shared_indonesian,
     shop_english,
@@ -32,13 +34,22 @@ CATALOGUES: Mapping[str, Mapping[str, Text]] = {
         **customer_english.TEXTS,
         **shop_english.TEXTS,
         **upkeep_english.TEXTS,
+        **diagnosis_english.TEXTS,
         **admin_english.TEXTS,
         **cluster_english.TEXTS,
         **changes_english.TEXTS,
     },
-    "id": {**shared_indonesian.TEXTS, **customer_indonesian.TEXTS, **shop_indonesian.TEXTS, **upkeep_indonesian.TEXTS},
+    "id": {
+        **shared_indonesian.TEXTS,
+        **customer_indonesian.TEXTS,
+        **shop_indonesian.TEXTS,
+        **upkeep_indonesian.TEXTS,
+        **diagnosis_indonesian.TEXTS,
+    },
 }
-CUSTOMER: frozenset[str] = frozenset({*shared_english.TEXTS, *customer_english.TEXTS, *shop_english.TEXTS, *upkeep_english.TEXTS})
+CUSTOMER: frozenset[str] = frozenset(
+    {*shared_english.TEXTS, *customer_english.TEXTS, *shop_english.TEXTS, *upkeep_english.TEXTS, *diagnosis_english.TEXTS}
+)
 """Keys that every language must have."""
 
 _PUNCTUATION = re.compile(r"([\\`*_{}\[\]<>#+\-.!|~$:@&^])")

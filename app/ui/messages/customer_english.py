@@ -203,6 +203,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "did.catalogue.retire_plan": "Retired a plan",
     "did.demo.load": "Loaded the demo",
     "did.instances.adopt": "Added an app",
+    "did.instances.ask_for_help": "Asked us to look at an app",
     "did.instances.change": "Changed an app",
     "did.instances.drift": "Found an app changed by somebody",
     "did.instances.release": "Took an app out",

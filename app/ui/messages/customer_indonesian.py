@@ -200,6 +200,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "did.catalogue.retire_plan": "Menghentikan paket",
     "did.demo.load": "Memuat demo",
     "did.instances.adopt": "Menambahkan aplikasi",
+    "did.instances.ask_for_help": "Meminta kami memeriksa aplikasi",
     "did.instances.change": "Mengubah aplikasi",
     "did.instances.drift": "Menemukan aplikasi diubah pihak lain",
     "did.instances.release": "Melepas aplikasi",
