@@ -14,6 +14,7 @@ from app.ui.actions import act
 from app.ui.gate import Viewer
 from app.ui.messages import plain
 from app.ui.tables import Column, Opening
+from models.domain.readiness import Readiness
 
 Makings = Mapping[str, tuple[int, int]]
 CURRENCIES = ("IDR", "USD", "EUR")
@@ -41,6 +42,27 @@ def listed(viewer: Viewer, rows: Sequence[Offer], makings: Makings) -> None:
 def _from(viewer: Viewer, row: Offer) -> str:
     paid = [plan.price_minor for plan in row.plans if plan.price_minor]
     return viewer.format.money(min(paid), LIST_CURRENCY) if paid else ""
+
+
+def readiness(viewer: Viewer, rows: Sequence[Readiness]) -> None:
+    """How long each plan of a kind of app took to be ready, and where the time went."""
+    say = viewer.say.text
+    steps = list(dict.fromkeys(step for row in rows for step in row.steps))
+    columns = [
+        Column("plan", say("column.plan"), lambda r: r.plan, width=110),
+        Column("made", say("column.made"), lambda r: r.made, "integer"),
+        Column("stopped", say("column.stopped"), lambda r: r.stopped, "integer"),
+        Column("success", say("column.success"), lambda r: r.success, "share"),
+        Column("half", say("column.half_within"), lambda r: r.median, "seconds"),
+        Column("most", say("column.nine_of_ten_within"), lambda r: r.nine_of_ten, "seconds"),
+        *(Column(step, say(f"phase.{step}"), _step(step), "seconds") for step in steps),
+    ]
+    with layout.card(viewer.say("selling.ready"), note=viewer.say("selling.ready_note"), key="readiness", stretch=False):
+        tables.show(viewer, rows, columns, key="readiness_table", alt=say("table.readiness"), empty="selling.never")
+
+
+def _step(name: str) -> Callable[[Readiness], float | None]:
+    return lambda row: row.steps.get(name)
 
 
 def one(viewer: Viewer, row: Offer, makings: Makings) -> None:

@@ -10,7 +10,9 @@ from sqlmodel import Field, Session, SQLModel, col, func, select
 
 from models.domain.changesets import OPEN, ChangeState, Purpose
 from models.domain.ids import new_id
+from models.store.catalogue import Plan
 from models.store.instances import Instance
+from models.store.specifications import Specification
 from models.store.types import UtcDateTime, text_enum
 
 _OPEN = text("state IN ('held', 'waiting', 'blocked')")
@@ -173,6 +175,32 @@ def makings(session: Session) -> Sequence[tuple[str, ChangeState, int]]:
         .group_by(col(Instance.template), col(ChangeSet.state))
     )
     return [(template, ChangeState(state), number) for template, state, number in session.exec(query).all()]
+
+
+def newest_makings(session: Session, template: str, *, limit: int) -> Sequence[tuple[ChangeSet, str]]:
+    """(change set, name of the plan that was wanted then) of the newest makings that ended well or stopped."""
+    wished = (col(Specification.instance_id) == col(ChangeSet.instance_id)) & (
+        col(Specification.generation) == col(ChangeSet.generation)
+    )
+    query = (
+        select(ChangeSet, Plan.name)
+        .join(Instance, col(Instance.id) == col(ChangeSet.instance_id))
+        .join(Specification, wished)
+        .join(Plan, col(Plan.id) == col(Specification.plan_id))
+        .where(Instance.template == template, ChangeSet.purpose == Purpose.CREATE)
+        .where(col(ChangeSet.state).in_([ChangeState.DONE, ChangeState.BLOCKED]))
+    )
+    found = session.exec(query.order_by(col(ChangeSet.started_at).desc(), col(ChangeSet.id)).limit(limit)).all()
+    return [(row, plan) for row, plan in found]
+
+
+def phases(session: Session, change_set_ids: Sequence[str]) -> dict[str, list[tuple[str, datetime]]]:
+    """By change set: which phases stood, and since when, in order."""
+    query = select(ChangeStep).where(col(ChangeStep.change_set_id).in_(change_set_ids), ChangeStep.verb == "phase")
+    found: dict[str, list[tuple[str, datetime]]] = {}
+    for step in session.exec(query.order_by(col(ChangeStep.change_set_id), col(ChangeStep.number))).all():
+        found.setdefault(step.change_set_id, []).append((step.name, step.at))
+    return found
 
 
 def failures_in_a_row(session: Session, template: str, *, limit: int) -> int:

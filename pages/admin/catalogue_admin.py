@@ -1,6 +1,6 @@
-"""Catalogue: every kind of app with version, plans, licence and how its making goes; and whether it is sold."""
+"""Catalogue: every kind of app with version, plans, licence how its making goes and how long it takes; and whether it is sold."""
 
-from app.services import changesets, offers
+from app.services import changesets, offers, readiness
 from app.ui import catalogue_panels, gate, layout, queries, state
 from models.domain.access import Permission
 
@@ -14,4 +14,5 @@ chosen = state.parameter("template")
 for row in rows:
     if row.id == chosen:
         catalogue_panels.one(viewer, row, makings)
+        catalogue_panels.readiness(viewer, queries.ask(readiness.of_template, template=row.id))
 catalogue_panels.listed(viewer, rows, makings)

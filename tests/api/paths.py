@@ -31,6 +31,7 @@ def filled(program: Program, path: str, party: Party) -> str:
         "/pods/{uid}": a_pod(program) if "/pods/{uid}" in path else "",
         "/members/{user_id}": party.user_id,
         "/jobs/{name}": "rollup",
+        "/templates/{template}": "wordpress",
         "/occurrences/{id}": an_occurrence(program) if "/occurrences" in path else "",
         "/mapping/{namespace}": "spare",
         "/invitations/{id}": "inv_none",

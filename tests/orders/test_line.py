@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from app.services import changesets, decisions, instances, orders
+from app.services import changesets, decisions, instances, orders, readiness
 from models.domain.changesets import ChangeState, Purpose
-from models.domain.errors import Conflict
+from models.domain.errors import Conflict, NotFound, NotPermitted
 from models.domain.instances import State
 from models.domain.orders import OrderState
 from models.domain.subscriptions import SubscriptionState
@@ -82,3 +82,21 @@ def test_ready_is_only_who_answers(shop: Shop) -> None:
     shop.work(passes=3)
     with shop.acting() as ctx:
         assert instances.get(ctx, instance_id=placed.instance_id).state is State.READY
+
+
+def test_the_time_to_ready_is_told_by_plan_and_step(shop: Shop) -> None:
+    """Its steps add up to the whole; the median of one app is that app's own time; customers do not see it."""
+    shop.order("wordpress")
+    shop.work()
+    with shop.acting(shop.staff) as ctx:
+        (found,) = readiness.of_template(ctx, template="wordpress")
+        assert readiness.of_template(ctx, template="ghost") == ()
+        with pytest.raises(NotFound):
+            readiness.of_template(ctx, template="nothing")
+    assert (found.plan, found.made, found.stopped) == ("trial", 1, 0)
+    assert found.median is not None
+    assert found.median > 0
+    assert [*found.steps][:1] + [*found.steps][-1:] == ["walls", "address"]
+    assert sum(found.steps.values()) == pytest.approx(found.median)
+    with shop.acting() as ctx, pytest.raises(NotPermitted):
+        readiness.of_template(ctx, template="wordpress")
