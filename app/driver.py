@@ -193,7 +193,7 @@ def kept_secrets(container: Container, work: Work) -> dict[str, str]:
     """What was drawn for the instance, now or before."""
     purpose = f"{PURPOSE}:{work.wanted.instance_id}"
     with container.transaction(ACTOR, "job") as ctx:
-        row = specifications.credentials(ctx.session, work.wanted.instance_id)
+        row = specifications.credentials(ctx.session, work.wanted.instance_id, locked=True)
         if row is None:
             values = draw(work.wanted.template)
             ctx.session.add(
@@ -205,4 +205,8 @@ def kept_secrets(container: Container, work: Work) -> dict[str, str]:
             )
             return values
         found: dict[str, str] = json.loads(container.seal.unseal(row.sealed, purpose))
+        if missing := work.wanted.template.secrets.keys() - found.keys():  # of a component that was added since
+            found |= {name: value for name, value in draw(work.wanted.template).items() if name in missing}
+            row.sealed = container.seal.seal(json.dumps(found), purpose)
+            ctx.session.add(row)
         return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -47,10 +47,12 @@ def key_of(one: Object) -> Key:
     return one["kind"], one["metadata"]["name"]
 
 
-def changes(steps: Iterable[Step], found: Mapping[Key, Object], instance_id: str) -> tuple[Change, ...]:
+def changes(
+    steps: Iterable[Step], found: Mapping[Key, Object], instance_id: str, discarded: Collection[str] = ()
+) -> tuple[Change, ...]:
     """In the order in which they are carried out: the wanted objects by phase, then what nobody wants any more.
 
-    Deleted is only what carries the manager's label and this instance's id, and never what holds data.
+    Deleted is only what carries the manager's label and this instance's id, and of what holds data only the claims `discarded`.
     """
     wanted = [one for step in steps for one in step.objects]
     made = tuple(change for one in wanted if (change := _change(one, found.get(key_of(one)))) is not None)
@@ -58,7 +60,11 @@ def changes(steps: Iterable[Step], found: Mapping[Key, Object], instance_id: str
     order = [kind.name for kind in KINDS]
     left = sorted((key for key in found if key not in keys), key=lambda key: (-order.index(key[0]), key[1]))
     gone = tuple(
-        Change(Verb.DELETE, *key, found=found[key]) for key in left if kind_of(key[0]).pruned and is_ours(found[key], instance_id)
+        Change(Verb.DELETE, *key, found=found[key])
+        for key in left
+        if (kind_of(key[0]).pruned or (key[0] == "PersistentVolumeClaim" and key[1] in discarded))
+        and is_ours(found[key], instance_id)
+        and not found[key]["metadata"].get("deletionTimestamp")
     )
     return made + gone
 

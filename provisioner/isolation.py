@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
+from models.domain.components import Keeping
+from provisioner.catalogue.addons import Beside
 from provisioner.catalogue.quantities import bytes_of, cores_of, cpu, size
 from provisioner.labels import COMPONENT, EXPOSED, INTERNET, MANAGER, Object, common, made
 from provisioner.wanted import Wanted
@@ -62,19 +64,26 @@ def rights(wanted: Wanted) -> Object:
 
 
 def quota(wanted: Wanted) -> Object:
-    """The plan as a hard limit, with room for one Job beside the app and for the second pod of a rolling change."""
+    """The plan and what was added as a hard limit, with room for one Job beside the app and for the second pod of a rolling change."""
     copies = max(1, int(wanted.parameters.get("copies", 1)))
-    cores, memory = cores_of(wanted.plan.cpu) * copies, bytes_of(wanted.plan.memory) * copies
-    turning = 2 if not any(component.volumes for component in wanted.template.components) else 1
-    volumes = sum(len(component.volumes) for component in wanted.template.components)
+    beside = [component for component in wanted.template.components if isinstance(component, Beside)]
+    own = [component for component in wanted.template.components if not isinstance(component, Beside)]
+    kept = [one.addon.component for one in wanted.additions if one.keeping is Keeping.KEPT]
+    turning = 2 if not any(component.volumes for component in own) else 1
+    cores, memory = cores_of(wanted.plan.cpu) * copies * turning, bytes_of(wanted.plan.memory) * copies * turning
+    for one in beside:
+        cores += cores_of(one.cpu) * (1 if one.volumes else 2)
+        memory += bytes_of(one.memory) * (1 if one.volumes else 2)
+    volumes = sum(len(component.volumes) for component in (*own, *beside, *kept))
+    storage = bytes_of(wanted.plan.storage) + sum(bytes_of(one.storage) for one in (*beside, *kept) if one.volumes)
     hard = {
-        "requests.cpu": cpu(cores * turning + SETUP_CPU),
-        "requests.memory": size(memory * turning + SETUP_MEMORY),
-        "limits.cpu": cpu(cores * turning + SETUP_CPU),
-        "limits.memory": size(memory * turning + SETUP_MEMORY),
+        "requests.cpu": cpu(cores + SETUP_CPU),
+        "requests.memory": size(memory + SETUP_MEMORY),
+        "limits.cpu": cpu(cores + SETUP_CPU),
+        "limits.memory": size(memory + SETUP_MEMORY),
         "requests.ephemeral-storage": "8Gi",
         "limits.ephemeral-storage": "16Gi",
-        "requests.storage": size(bytes_of(wanted.plan.storage)),
+        "requests.storage": size(storage),
         "persistentvolumeclaims": str(volumes),
         "pods": str(len(wanted.template.components) * copies * 2 + 4),
         "services": str(len(wanted.template.components) + 2),
@@ -91,17 +100,20 @@ def quota(wanted: Wanted) -> Object:
 
 def limits(wanted: Wanted) -> Object:
     """Defaults for containers that say nothing (a quota refuses those otherwise), and the largest that one may be."""
+    beside = [one for one in wanted.template.components if isinstance(one, Beside)]
+    disks = [one.addon.component.storage for one in wanted.additions if one.addon.component.volumes]
     container = {
         "type": "Container",
         "defaultRequest": {"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "64Mi"},
         "default": {"cpu": "250m", "memory": "128Mi", "ephemeral-storage": "1Gi"},
         "max": {
-            "cpu": cpu(max(cores_of(wanted.plan.cpu), SETUP_CPU)),
-            "memory": size(max(bytes_of(wanted.plan.memory), SETUP_MEMORY)),
+            "cpu": cpu(max(cores_of(wanted.plan.cpu), SETUP_CPU, *(cores_of(one.cpu) for one in beside))),
+            "memory": size(max(bytes_of(wanted.plan.memory), SETUP_MEMORY, *(bytes_of(one.memory) for one in beside))),
             "ephemeral-storage": "4Gi",
         },
     }
-    claim = {"type": "PersistentVolumeClaim", "min": {"storage": "100Mi"}, "max": {"storage": wanted.plan.storage}}
+    largest = max(wanted.plan.storage, *disks, key=bytes_of) if disks else wanted.plan.storage
+    claim = {"type": "PersistentVolumeClaim", "min": {"storage": "100Mi"}, "max": {"storage": largest}}
     return made(wanted, "LimitRange", "v1", "plan", {"spec": {"limits": [container, claim]}})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from provisioner.catalogue import Template
+from provisioner.catalogue.addons import AddOn
 from provisioner.catalogue.schema import REFERENCE
 
 MARK = "@sha256:"
@@ -28,4 +29,14 @@ def pinned(template: Template, digests: Mapping[str, str]) -> Template:
             "components": tuple(one.model_copy(update={"image": fixed(one.image)}) for one in template.components),
             "setup": tuple(one.model_copy(update={"image": fixed(one.image)}) for one in template.setup),
         }
+    )
+
+
+def pinned_component(addon: AddOn, digests: Mapping[str, str]) -> AddOn:
+    """The same of a component that is added to apps."""
+    digest = digests.get(addon.component.image)
+    if not digest:
+        return addon
+    return addon.model_copy(
+        update={"component": addon.component.model_copy(update={"image": f"{addon.component.image}@{digest}"})}
     )

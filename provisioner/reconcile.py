@@ -9,16 +9,16 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from models.domain.components import Keeping
 from models.domain.errors import PlatformError
 from provisioner.changes import MANAGED_BY, Change, Key, Verb, changes, is_ours, key_of
 from provisioner.cluster.port import KINDS, Cluster, Rejected, Rejection
 from provisioner.desired import Phase, Step, desired
-from provisioner.guards import Objection, objections
+from provisioner.guards import Danger, Objection, objections
 from provisioner.labels import INSTANCE, MANAGER, Object
-from provisioner.secrets import opened, sealed
+from provisioner.secrets import homes, opened, sealed
 from provisioner.standing import Coming, Failed, Stands, standing
 from provisioner.wanted import Wanted
-from provisioner.workloads import SECRETS
 
 POLL = timedelta(seconds=2)
 LONGEST_BACKOFF = timedelta(minutes=5)
@@ -93,8 +93,8 @@ def observe(cluster: Cluster, wanted: Wanted) -> Sight:
 def plan(cluster: Cluster, wanted: Wanted, *, making: bool = True) -> tuple[tuple[Change, ...], tuple[Objection, ...]]:
     """What a pass would change now, and what speaks against it; nothing is written."""
     sight = observe(cluster, wanted)
-    todo = changes(desired(wanted), sight.objects, wanted.instance_id)
-    return todo, objections(todo, instance_id=wanted.instance_id, objects=len(sight.objects), making=making)
+    todo = changes(desired(wanted), sight.objects, wanted.instance_id, discarded(wanted))
+    return todo, _against(wanted, todo, sight, (), making)
 
 
 def advance(
@@ -138,9 +138,8 @@ def _advance(cluster: Cluster, wanted: Wanted, drawn: Drawn, now: datetime, agre
     if sight.namespace is not None and sight.namespace["metadata"].get("deletionTimestamp"):
         return Waiting(f"the namespace {wanted.namespace} is still being deleted", now + backoff(2), Phase.WALLS)
     steps = desired(wanted)
-    todo = changes(steps, sight.objects, wanted.instance_id)
-    found_against = objections(todo, instance_id=wanted.instance_id, objects=len(sight.objects), making=making)
-    against = tuple(one for one in found_against if (one.danger.value, one.kind, one.name) not in agreed)
+    todo = changes(steps, sight.objects, wanted.instance_id, discarded(wanted))
+    against = _against(wanted, todo, sight, agreed, making)
     if against:
         return Blocked(against[0].sentence, objections=against)
     applied: list[Change] = []
@@ -166,6 +165,26 @@ def _advance(cluster: Cluster, wanted: Wanted, drawn: Drawn, now: datetime, agre
     return Done(tuple(applied))
 
 
+def _against(
+    wanted: Wanted, todo: tuple[Change, ...], sight: Sight, agreed: Collection[Agreed], making: bool
+) -> tuple[Objection, ...]:
+    """What speaks against it that nobody has said yes to, neither since it stopped nor when it was wanted."""
+    found = objections(todo, instance_id=wanted.instance_id, objects=len(sight.objects), making=making)
+    known = {*agreed, *agreement(wanted)}
+    return tuple(one for one in found if (one.danger.value, one.kind, one.name) not in known)
+
+
+def discarded(wanted: Wanted) -> tuple[str, ...]:
+    """Claims whose data a person has given up."""
+    return tuple(claim for one in wanted.additions if one.keeping is Keeping.DISCARDED for claim in one.addon.claims)
+
+
+def agreement(wanted: Wanted) -> frozenset[Agreed]:
+    """What was said yes to when it was wanted: volumes of something new begin empty, and discarded ones go."""
+    fresh = (claim for one in wanted.additions if not one.made and one.keeping is not Keeping.DISCARDED for claim in one.addon.claims)
+    return frozenset((Danger.DATA.value, "PersistentVolumeClaim", claim) for claim in (*fresh, *discarded(wanted)))
+
+
 def _awaited(step: Step, found: Mapping[Key, Object]) -> Coming | Failed | Stands:
     """The first of the step's objects that is not there yet; failures before what is only coming."""
     states = [standing(found.get(key_of(one))) for one in step.objects]
@@ -178,14 +197,20 @@ def _awaited(step: Step, found: Mapping[Key, Object]) -> Coming | Failed | Stand
 
 def _keep_secrets(cluster: Cluster, wanted: Wanted, drawn: Drawn) -> None:
     """Made once and never again: a second drawing would lock the app out of its own data."""
-    if wanted.template.secrets and cluster.read("Secret", wanted.namespace, SECRETS) is None:
-        cluster.create(sealed(wanted, drawn()))
+    missing = {home: names for home, names in homes(wanted).items() if cluster.read("Secret", wanted.namespace, home) is None}
+    values = drawn() if missing else {}
+    for home, names in missing.items():
+        cluster.create(sealed(wanted, {name: values[name] for name in names}, home))
 
 
 def credentials(cluster: Cluster, wanted: Wanted) -> dict[str, str]:
     """The values of the instance's secrets as they are in the cluster; empty before they were made."""
-    found = cluster.read("Secret", wanted.namespace, SECRETS)
-    return opened(found) if found is not None and is_ours(found, wanted.instance_id) else {}
+    values: dict[str, str] = {}
+    for home in homes(wanted):
+        found = cluster.read("Secret", wanted.namespace, home)
+        if found is not None and is_ours(found, wanted.instance_id):
+            values |= opened(found)
+    return values
 
 
 def remove(cluster: Cluster, wanted: Wanted, *, now: datetime) -> Outcome:

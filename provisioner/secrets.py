@@ -12,7 +12,7 @@ import bcrypt
 from provisioner.catalogue import Template
 from provisioner.labels import Object, made
 from provisioner.wanted import Wanted
-from provisioner.workloads import SECRETS
+from provisioner.workloads import SECRETS, secret_home
 
 _LETTERS = string.ascii_letters + string.digits
 
@@ -33,10 +33,19 @@ def draw(template: Template) -> dict[str, str]:
     return found
 
 
-def sealed(wanted: Wanted, values: Mapping[str, str]) -> Object:
+def homes(wanted: Wanted) -> dict[str, tuple[str, ...]]:
+    """Names of the Secrets that the instance needs, each with the values that are in it."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name in wanted.template.secrets:
+        home = secret_home(wanted, name)
+        found[home] = (*found.get(home, ()), name)
+    return found
+
+
+def sealed(wanted: Wanted, values: Mapping[str, str], name: str = SECRETS) -> Object:
     """The Secret that holds them. Immutable: a mistake of ours is then refused by the API instead of losing an encryption key."""
-    data = {name: base64.b64encode(text.encode()).decode() for name, text in values.items()}
-    return made(wanted, "Secret", "v1", SECRETS, {"type": "Opaque", "immutable": True, "data": data})
+    data = {key: base64.b64encode(text.encode()).decode() for key, text in values.items()}
+    return made(wanted, "Secret", "v1", name, {"type": "Opaque", "immutable": True, "data": data})
 
 
 def opened(found: Object) -> dict[str, str]:

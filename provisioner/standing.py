@@ -42,6 +42,8 @@ def standing(found: Object | None) -> Standing:
             return _deployment(found)
         case "Job":
             return _job(found)
+        case "PersistentVolumeClaim" if found["metadata"].get("deletionTimestamp"):
+            return Coming(f"{found['metadata']['name']}: the volume that was given up is still being deleted")
         case _:
             return Stands()
 

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from models.domain.components import Keeping
 from models.domain.errors import Invalid
 from models.domain.ids import is_label
+from provisioner.catalogue.addons import AddOn
 from provisioner.catalogue.schema import REFERENCE, Parameter, Plan, Template
 
 MOST_COPIES = 10
@@ -40,8 +42,20 @@ class Ground:
 
 
 @dataclass(frozen=True, slots=True)
+class Addition:
+    """A component that was added to an instance. `made`: whether its volumes stood once, so that they are not made anew in silence."""
+
+    addon: AddOn
+    keeping: Keeping = Keeping.RUNS
+    made: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
-    """One instance as it should be. `namespace` is its own, `host` the name under which it answers."""
+    """One instance as it should be. `namespace` is its own, `host` the name under which it answers.
+
+    `template` has the components already that were added and run.
+    """
 
     instance_id: str
     organization_id: str
@@ -57,6 +71,8 @@ class Wanted:
     generation: int = 1
     restarts: int = 0
     """Another number makes its containers begin anew."""
+    additions: tuple[Addition, ...] = ()
+    """What was added, in that order."""
 
     @property
     def url(self) -> str:

@@ -13,23 +13,29 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
+from models.domain.components import Keeping
+from provisioner.catalogue.addons import Beside
 from provisioner.catalogue.quantities import bytes_of, cores_of, cpu, size
 from provisioner.catalogue.schema import REFERENCE, Component, Probe, Setup
+from provisioner.connections import given
 from provisioner.isolation import SETUP_CPU, SETUP_MEMORY
 from provisioner.labels import COMPONENT, EXPOSED, INTERNET, RESTARTS, STEP, Object, common, made, selector
 from provisioner.wanted import Wanted, resolved
 
 SECRETS = "secrets"
-"""Name of the one Secret that holds all drawn values of an instance."""
+"""Name of the Secret that holds the drawn values of an instance; those of an added component are in one of their own beside it."""
 SECRET_FOLDER = "/run/secrets/moorage"
 NODE_LOSS_SECONDS = 30
 """How long a pod waits for a lost node before it starts elsewhere; Kubernetes' own default is 300."""
 
 
 def claims(wanted: Wanted) -> Iterator[Object]:
-    for component in wanted.template.components:
+    """Also those of components that do not run any more: what they hold is kept."""
+    kept = [one.addon.placed() for one in wanted.additions if one.keeping is Keeping.KEPT]
+    for component in (*wanted.template.components, *kept):
+        whole = component.storage if isinstance(component, Beside) else wanted.plan.storage
         for volume in component.volumes:
-            amount = size(int(bytes_of(wanted.plan.storage) * Decimal(str(volume.share))))
+            amount = size(int(bytes_of(whole) * Decimal(str(volume.share))))
             spec: Object = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": amount}}}
             if wanted.ground.storage_class is not None:
                 spec["storageClassName"] = wanted.ground.storage_class
@@ -137,18 +143,19 @@ def _pod(wanted: Wanted, component: Component, containers: list[Object]) -> Obje
             for state in ("not-ready", "unreachable")
         ],
         "containers": containers,
-        "volumes": _volumes(component),
+        "volumes": _volumes(wanted, component),
     }
     return pod
 
 
-def _volumes(component: Component) -> list[Object]:
+def _volumes(wanted: Wanted, component: Component) -> list[Object]:
     found: list[Object] = [{"name": v.name, "persistentVolumeClaim": {"claimName": v.name}} for v in component.volumes]
     found += [{"name": f"scratch-{n}", "emptyDir": {"sizeLimit": "1Gi"}} for n, _ in enumerate(component.scratch)]
     if component.secret_files:
-        wanted = sorted(set(component.secret_files.values()))
-        items = [{"key": name, "path": name} for name in wanted]
-        found.append({"name": "secrets", "secret": {"secretName": SECRETS, "defaultMode": 0o440, "items": items}})
+        needed = sorted(set(component.secret_files.values()))
+        items = [{"key": name, "path": name} for name in needed]
+        home = secret_home(wanted, needed[0])  # a component's files are all its own or all the template's
+        found.append({"name": "secrets", "secret": {"secretName": home, "defaultMode": 0o440, "items": items}})
     return found
 
 
@@ -161,7 +168,9 @@ def _mounts(component: Component) -> list[Object]:
 
 
 def _container(wanted: Wanted, component: Component, *, setup: Setup | None = None) -> Object:
-    environment = component.environment | (setup.environment if setup is not None else {})
+    # a step that ran is not run again because something was added
+    added = given(wanted) if setup is None and component.name == wanted.template.exposes else {}
+    environment = added | component.environment | (setup.environment if setup is not None else {})
     own: Mapping[str, str] = wanted.parameters.get("environment", {}) if component.name == wanted.template.exposes else {}
     image = resolved(wanted, (setup.image if setup else None) or component.image)
     found: Object = {
@@ -216,10 +225,10 @@ def _environment(wanted: Wanted, texts: Mapping[str, str]) -> Iterator[Object]:
     for name, text in texts.items():
         whole = REFERENCE.fullmatch(text)
         if whole and whole[1] == "secret":
-            values.append(_from_secret(name, whole[2]))
+            values.append(_from_secret(wanted, name, whole[2]))
         else:
             values.append({"name": name, "value": REFERENCE.sub(part, text)})
-    yield from (_from_secret(name, secret) for secret, name in sorted(inner.items()))
+    yield from (_from_secret(wanted, name, secret) for secret, name in sorted(inner.items()))
     yield from values
 
 
@@ -228,13 +237,20 @@ def _literal(text: str) -> str:
     return text.replace("$(", "$$(")
 
 
-def _from_secret(name: str, secret: str) -> Object:
-    return {"name": name, "valueFrom": {"secretKeyRef": {"name": SECRETS, "key": secret}}}
+def _from_secret(wanted: Wanted, name: str, secret: str) -> Object:
+    return {"name": name, "valueFrom": {"secretKeyRef": {"name": secret_home(wanted, secret), "key": secret}}}
+
+
+def secret_home(wanted: Wanted, secret: str) -> str:
+    """Name of the Secret in which a drawn value is. They are immutable, so what is added later has its own."""
+    owner = next((one.addon.id for one in wanted.additions if secret in one.addon.kept_secrets()), None)
+    return f"{SECRETS}-{owner}" if owner else SECRETS
 
 
 def _resources(wanted: Wanted, component: Component) -> Object:
-    cores = cores_of(wanted.plan.cpu) * Decimal(str(component.cpu_share))
-    memory = size(int(bytes_of(wanted.plan.memory) * Decimal(str(component.memory_share))))
+    own = component if isinstance(component, Beside) else wanted.plan
+    cores = cores_of(own.cpu) * Decimal(str(component.cpu_share))
+    memory = size(int(bytes_of(own.memory) * Decimal(str(component.memory_share))))
     return {
         "requests": {
             "cpu": cpu(cores * Decimal(str(wanted.template.cpu_reserved))),

@@ -84,6 +84,7 @@ def import_(
     from app.gateways.registry import HttpRegistry
     from app.services import offers
     from provisioner import catalogue as templates
+    from provisioner.catalogue.addons import load_components
     from provisioner.pinning import loose
 
     found = edge.existing(edge.settings(data))
@@ -91,7 +92,9 @@ def import_(
     registry = HttpRegistry(plain=frozenset(plain or ()), mirror=mirror)
     digests: dict[str, str] = {}
     missing = 0
-    for image in sorted({image for template in written.values() for image in loose(template)}):
+    images = {image for template in written.values() for image in loose(template)}
+    images |= {one.component.image for one in load_components().values()}
+    for image in sorted(images):
         try:
             digests[image] = registry.digest(image)
         except PlatformError as error:

@@ -12,6 +12,7 @@ from app.services import audit, changesets, editions, offers, selling, specifica
 from app.services.changesets import ChangeSetView
 from app.services.organizations import NOTHING_HERE
 from app.services.selling import NoRoom
+from models.domain import components
 from models.domain.access import ActorKind, Permission
 from models.domain.changesets import ChangeState, Purpose
 from models.domain.errors import Conflict, Invalid, NotFound, NotPermitted
@@ -32,30 +33,30 @@ RUNS = frozenset({State.PROVISIONING, State.READY, State.DEGRADED})
 
 def stop(ctx: Context, *, instance_id: str) -> ChangeSetView:
     """End its containers; volumes, address and credentials stay."""
-    row, wish = _operated(ctx, instance_id)
+    row, wish = operated(ctx, instance_id)
     if not wish.running:
         raise Conflict(f"{row.name} is stopped already.")
-    return _want(ctx, row, wish, Purpose.STOP, "stopped", running=False)
+    return want(ctx, row, wish, Purpose.STOP, "stopped", running=False)
 
 
 def start(ctx: Context, *, instance_id: str) -> ChangeSetView:
     """Run it again as it was; NoRoom when its place was taken meanwhile."""
-    row, wish = _operated(ctx, instance_id)
+    row, wish = operated(ctx, instance_id)
     if wish.running:
         raise Conflict(f"{row.name} runs already.")
     subscription = subscriptions.of_instance(ctx.session, row.id)
     if subscription is not None and subscription.state in ENDED:
         raise Conflict(f"The trial or subscription of {row.name} is over, so it is not started again. Write to us to keep it.")
-    _hold(ctx, row, _wish_with(wish, running=True), Purpose.START)
-    return _want(ctx, row, wish, Purpose.START, "started", running=True)
+    hold(ctx, row, wish_with(wish, running=True), Purpose.START)
+    return want(ctx, row, wish, Purpose.START, "started", running=True)
 
 
 def restart(ctx: Context, *, instance_id: str) -> ChangeSetView:
     """End its containers and begin them anew."""
-    row, wish = _operated(ctx, instance_id)
+    row, wish = operated(ctx, instance_id)
     if not wish.running:
         raise Conflict(f"{row.name} is stopped. Start it instead.")
-    return _want(ctx, row, wish, Purpose.CHANGE, "restarted", restarts=wish.restarts + 1)
+    return want(ctx, row, wish, Purpose.CHANGE, "restarted", restarts=wish.restarts + 1)
 
 
 def change_plan(ctx: Context, *, instance_id: str, plan: str) -> ChangeSetView:
@@ -63,7 +64,7 @@ def change_plan(ctx: Context, *, instance_id: str, plan: str) -> ChangeSetView:
 
     From a trial to a paid plan leads an order of its own, not this.
     """
-    row, wish = _operated(ctx, instance_id)
+    row, wish = operated(ctx, instance_id)
     now = catalogue.plan_by_id(ctx.session, wish.plan_id)
     wanted = next((one for one in offers.get(ctx, template=row.template).plans if one.name == plan), None)
     if wanted is None or now is None:
@@ -82,7 +83,7 @@ def change_plan(ctx: Context, *, instance_id: str, plan: str) -> ChangeSetView:
         if ctx.actor.kind is ActorKind.TOKEN:
             raise NotPermitted("A token cannot choose what costs more. Sign in and choose it there.")
     if wish.running:
-        _hold(ctx, row, _wish_with(wish, plan_id=wanted.id), Purpose.CHANGE)
+        hold(ctx, row, wish_with(wish, plan_id=wanted.id), Purpose.CHANGE)
     if item is not None and subscription is not None:
         item.until = ctx.now
         ctx.session.add(item)
@@ -93,35 +94,38 @@ def change_plan(ctx: Context, *, instance_id: str, plan: str) -> ChangeSetView:
         )
     row.plan_id = wanted.id
     ctx.session.add(row)
-    return _want(ctx, row, wish, Purpose.CHANGE, f"plan {plan}", plan_id=wanted.id)
+    return want(ctx, row, wish, Purpose.CHANGE, f"plan {plan}", plan_id=wanted.id)
 
 
 def change_settings(ctx: Context, *, instance_id: str, parameters: Mapping[str, Any]) -> ChangeSetView:
     """Other answers to what the template asks (image, variables, copies); what is left out stays."""
-    row, wish = _operated(ctx, instance_id)
+    row, wish = operated(ctx, instance_id)
     template = editions.read(ctx.session, wish.edition)
     merged = dict(wish.given) | dict(parameters)
     understood = check_parameters(template, merged)
-    changed = _wish_with(wish, parameters=understood)
+    changed = wish_with(wish, parameters=understood)
     if wish.running:
-        _hold(ctx, row, changed, Purpose.CHANGE)
-    return _want(ctx, row, wish, Purpose.CHANGE, "settings", parameters=understood)
+        hold(ctx, row, changed, Purpose.CHANGE)
+    return want(ctx, row, wish, Purpose.CHANGE, "settings", parameters=understood)
 
 
 def roll_back(ctx: Context, *, instance_id: str, generation: int) -> ChangeSetView:
-    """Want again what was wanted in an earlier generation: edition and settings; plan and running stay as they are now."""
-    row, wish = _operated(ctx, instance_id)
+    """Want again what was wanted in an earlier generation: edition and settings.
+
+    Plan, added components and running stay as they are now: they are paid for, and what they hold is not given up by the way.
+    """
+    row, wish = operated(ctx, instance_id)
     before = wishes.generation(ctx.session, row.id, generation)
     if before is None or before.generation == wish.generation:
         raise NotFound(f"{row.name} has no earlier settings with the number {generation}.")
     if wish.running:
-        _hold(ctx, row, _wish_with(wish, edition=before.edition, parameters=before.given), Purpose.CHANGE)
-    return _want(ctx, row, wish, Purpose.CHANGE, f"back to {generation}", edition=before.edition, parameters=dict(before.given))
+        hold(ctx, row, wish_with(wish, edition=before.edition, parameters=before.given), Purpose.CHANGE)
+    return want(ctx, row, wish, Purpose.CHANGE, f"back to {generation}", edition=before.edition, parameters=dict(before.given))
 
 
 def remove(ctx: Context, *, instance_id: str, typed_name: str) -> ChangeSetView:
     """Delete the app with all its data, by somebody who may pay and typed its name; its subscription ends. Not by a token."""
-    row, _ = _operated(ctx, instance_id)
+    row, _ = operated(ctx, instance_id)
     ctx.require(Permission.MANAGE_OWN_BILLING, row.organization_id)
     if ctx.actor.kind is ActorKind.TOKEN:
         raise NotPermitted("A token cannot delete an app. Sign in and delete it there.")
@@ -135,8 +139,9 @@ def remove(ctx: Context, *, instance_id: str, typed_name: str) -> ChangeSetView:
     subscription = subscriptions.of_instance(ctx.session, row.id)
     item = _item(ctx, row, subscription)
     if item is not None and subscription is not None:
-        item.until = ctx.now
-        ctx.session.add(item)
+        for one in subscriptions.open_items(ctx.session, subscription.id, instance_id=row.id):
+            one.until = ctx.now
+            ctx.session.add(one)
         ctx.session.flush()
         left = [one for one in subscriptions.items(ctx.session, subscription.id) if one.until is None]
         if not left and subscription.state not in ENDED:
@@ -148,16 +153,18 @@ def remove(ctx: Context, *, instance_id: str, typed_name: str) -> ChangeSetView:
     return changesets.get(ctx, change_set_id=made.id)
 
 
-def _wish_with(wish: Specification, **changes: Any) -> Specification:
-    """The wish with other parts, not kept."""
+def wish_with(wish: Specification, **changes: Any) -> Specification:
+    """The wish with other parts, not kept. For other services."""
     facts = wish.model_dump()
     if "parameters" in changes:
         changes["parameters"] = json.dumps(changes["parameters"], ensure_ascii=False)
+    if "added" in changes:
+        changes["components"] = components.write(changes.pop("added"))
     return Specification(**(facts | changes))
 
 
-def _operated(ctx: Context, instance_id: str) -> tuple[Instance, Specification]:
-    """A living app of ours that the actor may operate, and what is wanted of it."""
+def operated(ctx: Context, instance_id: str) -> tuple[Instance, Specification]:
+    """A living app of ours that the actor may operate, and what is wanted of it. For other services."""
     row = instances.by_id(ctx.session, instance_id)
     if row is None:
         raise NotFound(NOTHING_HERE)
@@ -176,20 +183,21 @@ def _operated(ctx: Context, instance_id: str) -> tuple[Instance, Specification]:
     return row, wish
 
 
-def _want(ctx: Context, row: Instance, wish: Specification, purpose: Purpose, reason: str, **changes: Any) -> ChangeSetView:
+def want(ctx: Context, row: Instance, wish: Specification, purpose: Purpose, reason: str, **changes: Any) -> ChangeSetView:
+    """Another generation, with work towards it. For other services, which check rights."""
     facts: dict[str, Any] = {
         "edition": wish.edition, "plan_id": wish.plan_id, "parameters": wish.given, "email": wish.email, "running": wish.running,
         "restarts": wish.restarts,
     }  # fmt: skip
     made = specifications.add(ctx, row, reason=reason, **(facts | changes))
     work = changesets.begin(ctx, row, purpose=purpose)
-    shown = {name: value for name, value in changes.items() if name != "parameters"}
+    shown = {name: value for name, value in changes.items() if name not in ("parameters", "added")}
     _note(ctx, row, f"instances.{purpose.value}", {"generation": made.generation, "reason": reason} | shown)
     return changesets.get(ctx, change_set_id=work.id)
 
 
-def _hold(ctx: Context, row: Instance, wish: Specification, purpose: Purpose) -> None:
-    """Hold the room that the app needs from now on; what it has already counts for it."""
+def hold(ctx: Context, row: Instance, wish: Specification, purpose: Purpose) -> None:
+    """Hold the room that the app needs from now on; what it has already counts for it. For other services, which check rights."""
     reservations.lock(ctx.session, row.cluster)
     steps = desired(replace(specifications.wanted(ctx.session, row, wish, ctx.ground), running=True))
     pods = footprint.pods(steps)
@@ -208,8 +216,8 @@ def _hold(ctx: Context, row: Instance, wish: Specification, purpose: Purpose) ->
 def _item(ctx: Context, row: Instance, subscription: subscriptions.Subscription | None) -> subscriptions.SubscriptionItem | None:
     if subscription is None:
         return None
-    found = subscriptions.items(ctx.session, subscription.id)
-    return next((one for one in found if one.instance_id == row.id and one.until is None), None)
+    found = subscriptions.open_items(ctx.session, subscription.id, instance_id=row.id)
+    return next((one for one in found if one.kind is subscriptions.ItemKind.PLAN), None)
 
 
 def _note(ctx: Context, row: Instance, action: str, after: Mapping[str, Any]) -> None:

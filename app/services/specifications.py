@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -11,15 +11,19 @@ from sqlmodel import Session
 
 from app.context import Context
 from app.services import editions
+from models.domain import components as components_rules
+from models.domain.components import Added, Keeping
 from models.domain.errors import NotFound
 from models.store import catalogue, organizations
+from models.store import components as component_rows
 from models.store import specifications as store
 from models.store.catalogue import Plan
 from models.store.instances import Instance
 from models.store.specifications import Specification
 from provisioner.catalogue import Plan as WrittenPlan
+from provisioner.catalogue.addons import joined
 from provisioner.catalogue.quantities import cpu, size
-from provisioner.wanted import Ground, Wanted
+from provisioner.wanted import Addition, Ground, Wanted
 
 LEAST_STORAGE = 1 << 30
 
@@ -30,6 +34,7 @@ def wanted(session: Session, instance: Instance, specification: Specification, g
     plan = catalogue.plan_by_id(session, specification.plan_id)
     if organization is None or plan is None:
         raise NotFound("The app's organization or plan is not there any more.")
+    beside = additions(session, instance.id, specification.added)
     return Wanted(
         instance_id=instance.id,
         organization_id=instance.organization_id,
@@ -37,14 +42,28 @@ def wanted(session: Session, instance: Instance, specification: Specification, g
         email=specification.email,
         namespace=instance.namespace,
         host=instance.host,
-        template=editions.read(session, specification.edition),
+        template=joined(
+            editions.read(session, specification.edition), [one.addon for one in beside if one.keeping is Keeping.RUNS]
+        ),
         plan=written(plan),
         parameters=_parameters(specification.given),
         ground=ground,
         running=specification.running,
         generation=specification.generation,
         restarts=specification.restarts,
+        additions=beside,
     )
+
+
+def additions(session: Session, instance_id: str, added: Sequence[Added]) -> tuple[Addition, ...]:
+    """Added components with their documents, and whether what they hold stood in the cluster once."""
+    noted = component_rows.claims(session, instance_id) if added else frozenset()
+    found: list[Addition] = []
+    for one in added:
+        addon = editions.component(session, one.edition)
+        made = not noted.isdisjoint(addon.claims) or component_rows.stood(session, instance_id, one.since)
+        found.append(Addition(addon, one.keeping, made))
+    return tuple(found)
 
 
 def written(plan: Plan) -> WrittenPlan:
@@ -71,9 +90,10 @@ def add(
     email: str,
     running: bool = True,
     restarts: int = 0,
+    added: Sequence[Added] | None = None,
     reason: str,
 ) -> Specification:
-    """The next generation of what is wanted; flushed."""
+    """The next generation of what is wanted; flushed. Without `added` the components that were added stay as they are."""
     newest = store.newest(ctx.session, instance.id)
     row = Specification(
         instance_id=instance.id,
@@ -84,6 +104,7 @@ def add(
         email=email,
         running=running,
         restarts=restarts,
+        components=components_rules.write(added) if added is not None else newest.components if newest else "[]",
         reason=reason,
         by_name=ctx.actor.name,
         created_at=ctx.now,

@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import Text, update
 from sqlmodel import Field, Session, SQLModel, col, select
 
+from models.domain import components
+from models.domain.components import Added
 from models.store.types import UtcDateTime
 
 
@@ -27,6 +29,8 @@ class Specification(SQLModel, table=True):
     running: bool = True
     restarts: int = 0
     """Goes up when its containers are to begin anew."""
+    components: str = Field(default="[]", sa_type=Text)
+    """What was added beside the template's own, as JSON."""
     reason: str = ""
     """Why it was wanted, in few words."""
     by_name: str
@@ -36,6 +40,10 @@ class Specification(SQLModel, table=True):
     def given(self) -> Mapping[str, Any]:
         found: Mapping[str, Any] = json.loads(self.parameters)
         return found
+
+    @property
+    def added(self) -> tuple[Added, ...]:
+        return components.read(self.components)
 
 
 class Credentials(SQLModel, table=True):
@@ -62,8 +70,9 @@ def history(session: Session, instance_id: str) -> Sequence[Specification]:
     return session.exec(query.order_by(col(Specification.generation).desc())).all()
 
 
-def credentials(session: Session, instance_id: str) -> Credentials | None:
-    return session.get(Credentials, instance_id)
+def credentials(session: Session, instance_id: str, *, locked: bool = False) -> Credentials | None:
+    """`locked`: nobody else writes them until this transaction ends."""
+    return session.get(Credentials, instance_id, with_for_update=locked or None, populate_existing=locked)
 
 
 def blank(session: Session, instance_ids: Sequence[str]) -> None:

@@ -41,6 +41,8 @@ class SubscriptionItem(SQLModel, table=True):
     kind: ItemKind = Field(default=ItemKind.PLAN, sa_type=text_enum(ItemKind))
     instance_id: str | None = Field(default=None, foreign_key="instance.id", index=True)
     plan_id: str | None = Field(default=None, foreign_key="plan.id")
+    component: str = ""
+    """Which one was added, for an add-on."""
     price_minor: int = Field(sa_type=BigInteger)
     since: datetime = Field(sa_type=UtcDateTime)
     until: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -74,6 +76,11 @@ def trials_ending(session: Session, before: datetime, *, limit: int) -> Sequence
 def items(session: Session, subscription_id: str) -> Sequence[SubscriptionItem]:
     query = select(SubscriptionItem).where(SubscriptionItem.subscription_id == subscription_id)
     return session.exec(query.order_by(col(SubscriptionItem.since), col(SubscriptionItem.id))).all()
+
+
+def open_items(session: Session, subscription_id: str, *, instance_id: str) -> Sequence[SubscriptionItem]:
+    """What is charged for one instance now."""
+    return [one for one in items(session, subscription_id) if one.instance_id == instance_id and one.until is None]
 
 
 def move(session: Session, subscription_id: str, current: SubscriptionState, target: SubscriptionState) -> bool:

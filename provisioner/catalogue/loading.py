@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from models.domain.errors import Misconfigured
-from provisioner.catalogue.agreement import problems
+from provisioner.catalogue.agreement import Place, problems
 from provisioner.catalogue.schema import Template
 
 FOLDER = Path(__file__).parent
@@ -41,19 +41,33 @@ class Broken(Misconfigured):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
+class _Named(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+Read = TypeVar("Read", bound=_Named)
+Model = TypeVar("Model", bound=BaseModel)
+
+
 def load(folder: Path = FOLDER) -> Mapping[str, Template]:
     """All templates of a folder by id. Raises Broken with everything that is wrong in any of them."""
-    found: dict[str, Template] = {}
+    return read_all(folder, parse)
+
+
+def read_all(folder: Path, read: Callable[[str, str], Read]) -> Mapping[str, Read]:
+    """All YAML files of a folder by id, which is the file's name. Raises Broken with everything that is wrong in any of them."""
+    found: dict[str, Read] = {}
     broken: list[Problem] = []
     for path in sorted(folder.glob("*.yaml")):
         try:
-            template = parse(path.read_text(encoding="utf-8"), path.name)
+            one = read(path.read_text(encoding="utf-8"), path.name)
         except Broken as error:
             broken += error.problems
             continue
-        if template.id != path.stem:
-            broken.append(Problem(path.name, 1, f"the id is “{template.id}”; it must be the name of the file, “{path.stem}”"))
-        found[template.id] = template
+        if one.id != path.stem:
+            broken.append(Problem(path.name, 1, f"the id is “{one.id}”; it must be the name of the file, “{path.stem}”"))
+        found[one.id] = one
     if broken:
         raise Broken(broken)
     return found
@@ -61,23 +75,28 @@ def load(folder: Path = FOLDER) -> Mapping[str, Template]:
 
 def parse(text: str, file: str) -> Template:
     """The template that `text` describes. Raises Broken."""
+    return parse_as(Template, text, file, problems)
+
+
+def parse_as(model: type[Model], text: str, file: str, disagreements: Callable[[Model], Iterable[tuple[Place, str]]]) -> Model:
+    """What `text` describes; `disagreements` says what does not fit together, with its place. Raises Broken."""
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise Broken([Problem(file, line, f"this is not YAML: {error.problem}")]) from error
     if not isinstance(node, yaml.MappingNode):
-        raise Broken([Problem(file, 1, "a template is a mapping that begins with `id:`")])
+        raise Broken([Problem(file, 1, f"a {model.__name__.lower()} is a mapping that begins with `id:`")])
     if twice := list(_twice(node, file)):
         raise Broken(twice)
     data = yaml.SafeLoader("").construct_document(node)
     try:
-        template = Template.model_validate(data)
+        found = model.model_validate(data)
     except ValidationError as error:
         raise Broken(_problems(error, node, file)) from error
-    if wrong := [Problem(file, _line(node, place), sentence) for place, sentence in problems(template)]:
+    if wrong := [Problem(file, _line(node, place), sentence) for place, sentence in disagreements(found)]:
         raise Broken(wrong)
-    return template
+    return found
 
 
 def _problems(error: ValidationError, node: yaml.Node, file: str) -> list[Problem]:

@@ -52,18 +52,20 @@ Size = Annotated[str, AfterValidator(_size)]
 Share = Annotated[float, Field(gt=0, le=1)]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """What is not known is a mistake, and what was read does not change."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
 
-class Words(_Strict):
+class Words(Strict):
     """What the app is for, in one sentence and in some more, for people who are not technical."""
 
     summary: Annotated[str, Field(min_length=10, max_length=120)]
     text: Annotated[str, Field(min_length=20, max_length=1000)]
 
 
-class Licence(_Strict):
+class Licence(Strict):
     """Under which licence the app may be hosted for money. `agreement`: only with its maker's agreement, which an admin must confirm."""
 
     name: str
@@ -77,7 +79,7 @@ class Licence(_Strict):
         return self
 
 
-class Secret(_Strict):
+class Secret(Strict):
     """A value that is drawn once. `survives`: without it a backup is worth nothing, so it is part of every backup."""
 
     kind: Literal["password", "hex", "base64", "bcrypt"] = "password"
@@ -93,7 +95,7 @@ class Secret(_Strict):
         return self
 
 
-class Parameter(_Strict):
+class Parameter(Strict):
     """Something that only the customer knows."""
 
     kind: Literal["image", "port", "text", "environment", "command", "path", "copies"]
@@ -102,7 +104,7 @@ class Parameter(_Strict):
     required: bool = True
 
 
-class Volume(_Strict):
+class Volume(Strict):
     """A directory that is kept. `share` of the plan's storage."""
 
     name: Label
@@ -110,7 +112,7 @@ class Volume(_Strict):
     share: Share = 1.0
 
 
-class Probe(_Strict):
+class Probe(Strict):
     """How it is known that a component works: an HTTP path on its port, an open port (neither), or a command's exit code."""
 
     path: str | None = None
@@ -126,13 +128,13 @@ class Probe(_Strict):
         return self
 
 
-class Probes(_Strict):
+class Probes(Strict):
     startup: Probe
     readiness: Probe
     liveness: Probe | None = None
 
 
-class Component(_Strict):
+class Component(Strict):
     """One workload of the app. `cpu_share` and `memory_share` are of the plan; those of all components add up to one."""
 
     name: Label
@@ -171,7 +173,7 @@ class Component(_Strict):
         return self
 
 
-class Setup(_Strict):
+class Setup(Strict):
     """A step that runs once, as a Job in the app's namespace, before anybody can reach the app from outside."""
 
     name: Label
@@ -183,7 +185,7 @@ class Setup(_Strict):
     seconds: Annotated[int, Field(ge=5, le=3600)] = 300
 
 
-class Backup(_Strict):
+class Backup(Strict):
     """How one component is saved and brought back. Commands write to and read from standard output and input; `files` are volumes."""
 
     of: Label
@@ -200,7 +202,7 @@ class Backup(_Strict):
         return self
 
 
-class Upgrade(_Strict):
+class Upgrade(Strict):
     """`tag`: another image is all. `major`: one major version at a time. `command`: the code is on the volume and upgrades itself."""
 
     rule: Literal["tag", "major", "command"]
@@ -214,7 +216,7 @@ class Upgrade(_Strict):
         return self
 
 
-class Credential(_Strict):
+class Credential(Strict):
     """What its owner signs in with."""
 
     label: dict[str, str]
@@ -222,7 +224,7 @@ class Credential(_Strict):
     secret: bool = False
 
 
-class Plan(_Strict):
+class Plan(Strict):
     """`cpu` and `memory` are limits of the whole app; memory is reserved in full, CPU by the template's `cpu_reserved`."""
 
     name: Label
@@ -243,7 +245,7 @@ class Plan(_Strict):
         return self
 
 
-class Template(_Strict):
+class Template(Strict):
     """One entry of the catalogue."""
 
     id: Label
