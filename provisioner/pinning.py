@@ -37,6 +37,4 @@ def pinned_component(addon: AddOn, digests: Mapping[str, str]) -> AddOn:
     digest = digests.get(addon.component.image)
     if not digest:
         return addon
-    return addon.model_copy(
-        update={"component": addon.component.model_copy(update={"image": f"{addon.component.image}@{digest}"})}
-    )
+    return addon.model_copy(update={"component": addon.component.model_copy(update={"image": f"{addon.component.image}@{digest}"})})

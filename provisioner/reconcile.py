@@ -181,7 +181,9 @@ def discarded(wanted: Wanted) -> tuple[str, ...]:
 
 def agreement(wanted: Wanted) -> frozenset[Agreed]:
     """What was said yes to when it was wanted: volumes of something new begin empty, and discarded ones go."""
-    fresh = (claim for one in wanted.additions if not one.made and one.keeping is not Keeping.DISCARDED for claim in one.addon.claims)
+    fresh = (
+        claim for one in wanted.additions if not one.made and one.keeping is not Keeping.DISCARDED for claim in one.addon.claims
+    )
     return frozenset((Danger.DATA.value, "PersistentVolumeClaim", claim) for claim in (*fresh, *discarded(wanted)))
 
 

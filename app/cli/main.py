@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from app.cli import backups, catalogue, collecting, diagnosis, doctor, jobs, orders, serving, soak, tokens, users, warehouse
+from app.cli import backups, catalogue, collecting, components, diagnosis, doctor, jobs, orders, serving, soak, tokens, users, warehouse
 from models.domain.errors import PlatformError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ soak.add(app)
 orders.add(app)
 diagnosis.add(app)
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(components.app, name="components")
 app.add_typer(users.app, name="user")
 app.add_typer(tokens.app, name="token")
 app.add_typer(warehouse.app, name="warehouse")

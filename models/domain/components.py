@@ -30,9 +30,7 @@ class Added:
 
 def read(text: str) -> tuple[Added, ...]:
     """What `write` wrote."""
-    return tuple(
-        Added(one["component"], one["edition"], Keeping(one["keeping"]), one["since"]) for one in json.loads(text or "[]")
-    )
+    return tuple(Added(one["component"], one["edition"], Keeping(one["keeping"]), one["since"]) for one in json.loads(text or "[]"))
 
 
 def write(added: Iterable[Added]) -> str:

@@ -56,7 +56,7 @@ class AddOn(Strict):
     version: str
     words: dict[str, Words]
     licence: Licence
-    secrets: dict[Label, Secret] = {}
+    secrets: dict[Label, Secret] = Field(default={})
     component: Beside
     gives: Annotated[dict[str, str], Field(min_length=1)]
     backup: tuple[Backup, ...] = ()

@@ -104,7 +104,8 @@ class Program:
         """The order of that party that waits for its money, or the one whose app is being made."""
         states = [OrderState.PAYMENT if open_ else OrderState.ACCEPTED]
         with self.live.store.reading() as session:
-            return orders.search(session, within=[who.organization_id], states=states)[-1]
+            found = orders.search(session, within=[who.organization_id], states=states)
+            return [one for one in found if open_ or one.trial][-1]
 
     def change_set_of(self, who: Party) -> str:
         with self.live.store.reading() as session:

@@ -20,16 +20,19 @@ def operations(schema: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, str]
 
 def filled(program: Program, path: str, party: Party) -> str:
     """The path with ids that belong to `party`."""
-    making = "/operations" in path
+    making = "/operations" in path or "/components" in path
+    made = program.ordered_by(party, open_=False).instance_id if making else ""
     values = {
         "/orders/{id}": program.ordered_by(party, open_=True).id if "/orders/{id}" in path else "",
         "/change-sets/{id}": program.change_set_of(party) if "/change-sets/{id}" in path else "",
-        "/instances/{id}/operations": f"{program.ordered_by(party, open_=False).instance_id}/operations" if making else "",
+        "/instances/{id}/operations": f"{made}/operations",
+        "/instances/{id}/components": f"{made}/components",
         "/organizations/{id}": party.organization_id,
         "/instances/{id}": program.instance_of(party) if "/instances/{id}" in path else "",
         "/nodes/{name}": "node-1",
         "/pods/{uid}": a_pod(program) if "/pods/{uid}" in path else "",
         "/members/{user_id}": party.user_id,
+        "/{component}": "valkey",
         "/jobs/{name}": "rollup",
         "/templates/{template}": "wordpress",
         "/occurrences/{id}": an_occurrence(program) if "/occurrences" in path else "",
@@ -58,7 +61,8 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
     "change_instance": {"template": ""},
     "change_member": {"role": "owner"},
     "decide_order": {"decision": "received"},
-    "operate_instance": {"operation": "restart"},
+    "operate_instance": {"operation": "stop"},
+    "add_component": {"component": "valkey"},
     "import_mapping": {"text": "namespace,organization,instance\nkube-system,apotek-melati,\n", "dry_run": True},
     "query_warehouse": {"sql": "SELECT node, count(*) AS samples FROM node_1h GROUP BY node ORDER BY node"},
 }

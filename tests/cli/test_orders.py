@@ -5,7 +5,7 @@ import re
 import pytest
 
 from models.domain.errors import Conflict, Invalid, NotFound
-from models.store import organizations
+from models.store import orders, organizations
 from models.store.session import Store
 from tests.cli.conftest import settings_of
 
@@ -57,3 +57,24 @@ def test_slips_of_the_pen_are_said(command, organization):
         command("orders", "place", organization, "container", "trial", "--say", "image")
     with pytest.raises(NotFound):
         command("changes", "ord_none")
+
+
+def test_a_component_is_added_listed_taken_away_and_its_data_deleted(command, organization, data):
+    command("catalogue", "publish")
+    order = re.match(r"ord_\w+", command("orders", "place", organization, "container", "trial", "--say", "image=a/b:1"))[0]
+    assert command("apply", order).splitlines()[-1] == "done: done"
+    store = Store(settings_of(data).store)
+    with store.reading() as session:
+        instance = orders.by_id(session, order).instance_id
+    store.close()
+    assert "postgresql beside container" in command("components", "add", instance, "postgresql")
+    assert command("apply", instance).splitlines()[-1] == "done: done"
+    (line,) = [one for one in command("components", "list", instance).splitlines() if one.startswith("postgresql")]
+    assert "runs" in line
+    assert "DATABASE_URL" in line
+    assert "its data is kept" in command("components", "remove", instance, "postgresql")
+    assert command("apply", instance).splitlines()[-1] == "done: done"
+    with pytest.raises(Invalid, match="cannot be brought back"):
+        command("components", "discard", instance, "postgresql")
+    assert "is deleted" in command("components", "discard", instance, "postgresql", "--yes-delete", "postgresql")
+    assert command("apply", instance).splitlines()[-1] == "done: done"

@@ -1,4 +1,4 @@
-"""A component is added to a running app: in the cluster, in the money, in the app's variables; taken away and brought back with its data."""
+"""A component is added to a running app: in cluster, money and the app's variables; taken away and brought back with its data."""
 
 from __future__ import annotations
 
@@ -151,7 +151,9 @@ def test_what_the_customer_said_is_kept_and_told(shop: Shop, app: OrderView) -> 
 
 def test_taken_away_it_keeps_its_data_and_goes_on_with_it(shop: Shop, app: OrderView) -> None:
     add(shop, app)
-    claim, secret = (there(shop, app, *one) for one in (("PersistentVolumeClaim", "postgresql-data"), ("Secret", "secrets-postgresql")))
+    claim, secret = (
+        there(shop, app, *one) for one in (("PersistentVolumeClaim", "postgresql-data"), ("Secret", "secrets-postgresql"))
+    )
     assert claim is not None
     with shop.acting() as ctx:
         components.remove(ctx, instance_id=app.instance_id, component="postgresql")

@@ -14,6 +14,8 @@ from app.ui.messages import (
     admin_english,
     changes_english,
     cluster_english,
+    component_english,
+    component_indonesian,
     customer_english,
     customer_indonesian,
     diagnosis_english,
@@ -34,6 +36,7 @@ CATALOGUES: Mapping[str, Mapping[str, Text]] = {
         **customer_english.TEXTS,
         **shop_english.TEXTS,
         **upkeep_english.TEXTS,
+        **component_english.TEXTS,
         **diagnosis_english.TEXTS,
         **admin_english.TEXTS,
         **cluster_english.TEXTS,
@@ -44,11 +47,19 @@ CATALOGUES: Mapping[str, Mapping[str, Text]] = {
         **customer_indonesian.TEXTS,
         **shop_indonesian.TEXTS,
         **upkeep_indonesian.TEXTS,
+        **component_indonesian.TEXTS,
         **diagnosis_indonesian.TEXTS,
     },
 }
 CUSTOMER: frozenset[str] = frozenset(
-    {*shared_english.TEXTS, *customer_english.TEXTS, *shop_english.TEXTS, *upkeep_english.TEXTS, *diagnosis_english.TEXTS}
+    {
+        *shared_english.TEXTS,
+        *customer_english.TEXTS,
+        *shop_english.TEXTS,
+        *upkeep_english.TEXTS,
+        *component_english.TEXTS,
+        *diagnosis_english.TEXTS,
+    }
 )
 """Keys that every language must have."""
 

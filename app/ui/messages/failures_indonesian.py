@@ -70,4 +70,13 @@ SENTENCES: Mapping[str, str] = {
     "A path begins with a slash, such as /health.": "Jalur dimulai dengan garis miring, seperti /health.",
     "A token without any scope could do nothing. Choose at least one.": "Token tanpa hak tidak dapat apa-apa. "
     "Pilih paling sedikit satu.",
+    "{} has {} already.": "{} sudah punya {}.",
+    "The data of {} is still being deleted. Add it again when that is done.": "Data {} masih dihapus. Tambahkan lagi setelah selesai.",
+    "A token cannot add what costs money. Sign in and add it there.": "Token tidak dapat menambahkan yang berbayar. "
+    "Masuk dan tambahkan di sana.",
+    "{} has no component “{}”.": "{} tidak punya komponen “{}”.",
+    "{} still runs. Remove it first; then its data can be deleted.": "{} masih berjalan. Lepas dulu; setelah itu datanya dapat dihapus.",
+    "Type the component's name, “{}”, to confirm: its data is deleted and cannot be brought back.": "Ketik nama komponen, “{}”, untuk "
+    "mengonfirmasi: datanya dihapus dan tidak dapat dikembalikan.",
+    "{} cannot be added at the moment: nobody has resolved which image it is.": "{} saat ini belum dapat ditambahkan.",
 }

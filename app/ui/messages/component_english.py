@@ -1,0 +1,40 @@
+"""Texts about components that customers add to their apps."""
+
+TEXTS: dict[str, str | tuple[str, str]] = {
+    "parts.title": "Add-ons",
+    "parts.what": "A database or a cache of the app's own. It runs beside the app, nobody else reaches it, and the app finds it by "
+    "environment variables.",
+    "parts.runs": "runs",
+    "parts.kept": "data kept",
+    "parts.month": "{price} a month",
+    "parts.free": "free while you try the app",
+    "parts.sets": "Set for your app: {names}",
+    "parts.would_set": "Will be set for your app: {names}",
+    "parts.taken_customer": "You set {names} yourself, so yours stays.",
+    "parts.taken_template": "The app uses {names} for something of its own, so that stays.",
+    "parts.taken_other": "{names} belongs to {other}, so that stays.",
+    "parts.refused_pay": "It costs money. Somebody who manages billing can add it.",
+    "parts.refused_clash": "The app has a part of that name already.",
+    "parts.refused_unresolved": "It cannot be added at the moment.",
+    "parts.add": "Add …",
+    "parts.add_what": "{name} starts beside {app}, with a volume and a password of its own; then {app} begins anew with the variables. "
+    "Price: {price}.",
+    "parts.add_do": "Add it",
+    "parts.again": "Add again …",
+    "parts.again_what": "{name} starts beside {app} with the data that it had; then {app} begins anew with the variables. Price: {price}.",
+    "parts.again_do": "Add it again",
+    "parts.remove": "Remove …",
+    "parts.remove_what": "{name} ends, {app} begins anew without its variables, and its price ends today. **Its data is kept**: added "
+    "again, {name} goes on with it.",
+    "parts.remove_do": "Remove it and keep its data",
+    "parts.discard": "Delete its data …",
+    "parts.discard_what": "What {name} held is **deleted at once. Nobody can bring it back**, we neither.",
+    "parts.discard_type": "Type {id} to confirm",
+    "parts.discard_do": "Delete the data",
+    "care.was.added": "Added {what}",
+    "care.was.removed": "Removed {what}, data kept",
+    "care.was.discarded": "Deleted the data of {what}",
+    "did.components.add": "Added a component to an app",
+    "did.components.remove": "Removed a component from an app",
+    "did.components.discard": "Deleted a component's data",
+}
