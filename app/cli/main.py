@@ -6,7 +6,21 @@ import sys
 
 import typer
 
-from app.cli import backups, catalogue, collecting, components, diagnosis, doctor, jobs, orders, serving, soak, tokens, users, warehouse
+from app.cli import (
+    backups,
+    catalogue,
+    collecting,
+    components,
+    diagnosis,
+    doctor,
+    jobs,
+    orders,
+    serving,
+    soak,
+    tokens,
+    users,
+    warehouse,
+)
 from models.domain.errors import PlatformError
 
 app = typer.Typer(
