@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 
+from app.ui import variable_text
 from app.ui.gate import Viewer
 from models.domain.errors import Invalid
 from provisioner.catalogue.schema import Parameter
@@ -48,7 +48,7 @@ def label(viewer: Viewer, parameter: Parameter) -> str:
 def _field(viewer: Viewer, name: str, parameter: Parameter, default: Any) -> Any:
     key, asked = f"parameter_{name}", label(viewer, parameter)
     if isinstance(default, Mapping):
-        default = "\n".join(f"{variable}={value}" for variable, value in default.items())
+        default = variable_text.write(default)
     elif isinstance(default, (list, tuple)):
         default = shlex.join(default)
     if parameter.kind in ("port", "copies"):
@@ -70,24 +70,11 @@ def _read(kind: str, typed: Any) -> Any:
         case "port" | "copies":
             return typed
         case "environment":
-            return _variables(text)
+            return variable_text.read(text)
         case "command":
             return _command(text)
         case _:
             return text
-
-
-def _variables(text: str) -> dict[str, str]:
-    """One `NAME=value` a line; what follows the first equals sign is the value."""
-    found: dict[str, str] = {}
-    for line in text.splitlines():
-        if not line.strip():
-            continue
-        name, equals, value = line.partition("=")
-        if not equals or not re.fullmatch(r"[A-Za-z_]\w*", name.strip(), re.ASCII):
-            raise Invalid("A line of the environment is no NAME=value.", field="bad_environment")
-        found[name.strip()] = value.strip()
-    return found
 
 
 def _command(text: str) -> list[str]:

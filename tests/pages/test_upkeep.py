@@ -177,3 +177,16 @@ def test_who_may_only_look_sees_no_log(shop: Shop, app: OrderView) -> None:
     assert not at.exception
     assert not [one for one in at.toggle if str(one.key).startswith("log_open")]
     assert logs.asked == []
+
+
+def test_a_variable_may_have_several_lines(shop: Shop, app: OrderView) -> None:
+    asked = {"image": "ghcr.io/kopi/shop:1.4", "environment": {"KEY": "one\ntwo"}}
+    container = running(shop, shop.order("container", "starter", parameters=asked))
+    at = look(shop, container)
+    assert at.text_area(key="parameter_environment").value == 'KEY="one\ntwo"'
+    at.text_area(key="parameter_environment").set_value('KEY="one\ntwo').run()
+    assert "begins with a double quotation mark" in at.error[0].value.replace("\\", "")
+    at.text_area(key="parameter_environment").set_value('KEY="one\ntwo\n"\nA=1').run()
+    at.button(key="settings_app").click().run()
+    assert not at.exception
+    assert wish(shop, container).given["environment"] == {"KEY": "one\ntwo\n", "A": "1"}

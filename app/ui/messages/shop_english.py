@@ -44,8 +44,10 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "order.address": "It will answer at {address}",
     "order.missing": "Still to be answered: {question}",
     "order.optional": "(may stay empty)",
-    "order.environment_help": "One NAME=value a line.",
+    "order.environment_help": "One NAME=value a line. A value of several lines stands in double quotes.",
     "order.image_help": "An image of a public registry that does not have to run as root.",
+    "order.bad_quotes": "A value that begins with a double quotation mark ends with one, and nothing follows it on that line. "
+    'Write \\" for a quotation mark inside.',
     "order.bad_environment": "Each line of the environment is written as NAME=value, with letters, digits and underscores in the name.",
     "order.bad_command": "A quotation mark in the command is not closed.",
     "order.costs": "What it costs",

@@ -44,8 +44,10 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "order.address": "Aplikasi akan menjawab di {address}",
     "order.missing": "Belum dijawab: {question}",
     "order.optional": "(boleh kosong)",
-    "order.environment_help": "Satu NAMA=nilai per baris.",
+    "order.environment_help": "Satu NAMA=nilai per baris. Nilai beberapa baris ditulis di antara tanda kutip ganda.",
     "order.image_help": "Image dari registri umum yang tidak harus berjalan sebagai root.",
+    "order.bad_quotes": "Nilai yang diawali tanda kutip ganda juga diakhiri dengannya, tanpa apa pun sesudahnya di baris itu. "
+    'Tulis \\" untuk tanda kutip di dalamnya.',
     "order.bad_environment": "Setiap baris lingkungan ditulis NAMA=nilai; nama terdiri dari huruf, angka, dan garis bawah.",
     "order.bad_command": "Ada tanda kutip dalam perintah yang belum ditutup.",
     "order.costs": "Biayanya",
