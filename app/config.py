@@ -93,6 +93,8 @@ class Settings(BaseSettings):
     session_idle_hours: Seconds = 2.0
     backup_minutes: Seconds = 15.0
     backup_keep: int = Field(default=48, ge=1)
+    app_backups: str = ""
+    """Where backups of customers' apps lie; empty: the folder `app-backups` in the data directory; or another folder."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     demo_seed: int = 7
 
@@ -172,6 +174,11 @@ class Settings(BaseSettings):
             platform_namespace=self.platform_namespace,
             tags_suffice=self.unpinned_images or not self.live,
         )
+
+    @property
+    def app_backups_folder(self) -> Path:
+        """Where backups of apps lie when nothing else is said."""
+        return self.data / "app-backups"
 
     @property
     def tick(self) -> timedelta:

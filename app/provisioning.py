@@ -10,6 +10,7 @@ from app.config import Settings
 from app.container import world_file
 from models.domain.clock import Clock
 from provisioner.cluster import Cluster
+from provisioner.cluster.commands import Commands
 
 
 @contextmanager
@@ -30,6 +31,16 @@ def cluster_of(settings: Settings, clock: Clock) -> Iterator[Cluster]:
         yield SimulatedCluster(clock, world)
     finally:
         world.close()
+
+
+@contextmanager
+def commands_of(settings: Settings, clock: Clock) -> Iterator[tuple[Cluster, Commands]]:
+    """The cluster of the settings with a way to run commands in its containers. Nothing is asked before the first call."""
+    with cluster_of(settings, clock) as cluster:
+        from models.world.contents import Contents
+        from provisioner.cluster.simulated_commands import SimulatedCommands
+
+        yield cluster, SimulatedCommands(cluster, Contents(world_file(settings).with_name("simulated-volumes")))
 
 
 @contextmanager

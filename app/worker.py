@@ -8,11 +8,13 @@ import threading
 from types import FrameType
 
 from app import container, logs, ownership
+from app.backup_driver import BackupDriver
 from app.config import Settings
 from app.container import Container
 from app.driver import Driver
+from app.gateways import backup_target
 from app.jobs.scheduler import Scheduler
-from app.provisioning import cluster_of
+from app.provisioning import commands_of
 from app.services import offers
 from models.domain.access import job_actor
 from models.domain.errors import PlatformError
@@ -44,15 +46,18 @@ def _main(settings: Settings) -> None:
         container.install(made)
         _publish(made)
         scheduler = Scheduler(made, JobHome.WORKER)
-        with cluster_of(settings, made.clock) as cluster:
+        with commands_of(settings, made.clock) as (cluster, commands):
             driver = Driver(made, cluster, prober=container.prober(settings, made.clock))
+            backups = BackupDriver(made, cluster, commands, backup_target.target(settings.app_backups, settings.app_backups_folder))
             scheduler.start()
             driver.start()
+            backups.start()
             _log.info("worker is ready")
             while not ended.wait(0.5):
                 if parent and os.getppid() != parent:
                     _log.warning("the server is gone, so the worker ends")
                     break
+            backups.stop(seconds=1)
             driver.stop(seconds=2)
             scheduler.stop(seconds=3)
     finally:

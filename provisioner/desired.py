@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from provisioner.isolation import disruption, walls
 from provisioner.labels import Object
+from provisioner.stillness import keepers
 from provisioner.wanted import Wanted, check_namespace
 from provisioner.workloads import claims, deployment, ingress, job, service
 
@@ -57,7 +58,14 @@ def desired(wanted: Wanted) -> tuple[Step, ...]:
         Step(Phase.STORAGE, tuple(claims(wanted))),
         Step(Phase.INSIDE, workloads(inner)),
         Step(Phase.APP, workloads(outer)),
-        Step(Phase.SETUP, tuple(job(wanted, step) for step in template.setup) if wanted.running else ()),
+        Step(
+            Phase.SETUP,
+            tuple(keepers(wanted))
+            if wanted.still
+            else tuple(job(wanted, step) for step in template.setup)
+            if wanted.running
+            else (),
+        ),
         Step(Phase.ENTRANCE, (ingress(wanted),)),
     )
     return tuple(step for step in steps if step.objects)

@@ -18,6 +18,7 @@ from provisioner.guards import Danger, Objection, objections
 from provisioner.labels import INSTANCE, MANAGER, Object
 from provisioner.secrets import homes, opened, sealed
 from provisioner.standing import Coming, Failed, Stands, standing
+from provisioner.stillness import is_keeper
 from provisioner.wanted import Wanted
 
 POLL = timedelta(seconds=2)
@@ -143,6 +144,12 @@ def _advance(cluster: Cluster, wanted: Wanted, drawn: Drawn, now: datetime, agre
     if against:
         return Blocked(against[0].sentence, objections=against)
     applied: list[Change] = []
+    # a keeper takes the room that the quota leaves for setup steps, so it goes before they come
+    gone = [change for change in todo if change.verb is Verb.DELETE]
+    for old in gone:
+        if is_keeper(old.kind, old.name):
+            cluster.delete(old.kind, wanted.namespace, old.name)
+            applied.append(old)
     found = dict(sight.objects)
     by_key = {(change.kind, change.name): change for change in todo if change.verb is not Verb.DELETE}
     for step in steps:
@@ -158,10 +165,10 @@ def _advance(cluster: Cluster, wanted: Wanted, drawn: Drawn, now: datetime, agre
             return Blocked(waited.reason, step.phase)
         if isinstance(waited, Coming):
             return Waiting(waited.reason, now + POLL, step.phase, tuple(applied))
-    for change in todo:
-        if change.verb is Verb.DELETE:
-            cluster.delete(change.kind, wanted.namespace, change.name)
-            applied.append(change)
+    for old in gone:
+        if not is_keeper(old.kind, old.name):
+            cluster.delete(old.kind, wanted.namespace, old.name)
+            applied.append(old)
     return Done(tuple(applied))
 
 

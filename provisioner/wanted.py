@@ -73,6 +73,14 @@ class Wanted:
     """Another number makes its containers begin anew."""
     additions: tuple[Addition, ...] = ()
     """What was added, in that order."""
+    still: bool = False
+    """Whether only what a backup or a restore needs is to run (`provisioner.stillness`)."""
+
+    def runs(self, component: str) -> bool:
+        """Whether that component is to have pods."""
+        if self.still:
+            return any(entry.of == component and entry.dump for entry in self.template.backup)
+        return self.running
 
     @property
     def url(self) -> str:

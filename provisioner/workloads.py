@@ -71,7 +71,7 @@ def deployment(wanted: Wanted, component: Component) -> Object:
             }
         ]
     spec = {
-        "replicas": copies if wanted.running else 0,
+        "replicas": copies if wanted.runs(component.name) else 0,
         "revisionHistoryLimit": 3,
         "progressDeadlineSeconds": wanted.template.ready_within_seconds,
         "strategy": strategy,
@@ -79,6 +79,21 @@ def deployment(wanted: Wanted, component: Component) -> Object:
         "template": {"metadata": _noted(wanted, labels), "spec": pod},
     }
     return made(wanted, "Deployment", "apps/v1", component.name, {"spec": spec}, labels={COMPONENT: component.name})
+
+
+def keeper(wanted: Wanted, name: str, idle: Setup) -> Object:
+    """A pod beside the app with the image, user and volumes of a component, that does nothing; no Service leads to it."""
+    component = next(one for one in wanted.template.components if one.name == idle.of)
+    pod = _pod(wanted, component, [_container(wanted, component, setup=idle)]) | {"terminationGracePeriodSeconds": 5}
+    spec = {
+        "replicas": 1,
+        "revisionHistoryLimit": 0,
+        "progressDeadlineSeconds": wanted.template.ready_within_seconds,
+        "strategy": {"type": "Recreate"},
+        "selector": {"matchLabels": selector(wanted, name)},
+        "template": {"metadata": {"labels": common(wanted) | selector(wanted, name)}, "spec": pod},
+    }
+    return made(wanted, "Deployment", "apps/v1", name, {"spec": spec}, labels={COMPONENT: name})
 
 
 def _noted(wanted: Wanted, labels: Mapping[str, str]) -> Object:

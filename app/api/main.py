@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from app.api import problems
 from app.api.bodies import BoundedBodies
 from app.api.routes import (
+    app_backups,
     audit,
     capacity,
     catalogue,
@@ -54,6 +55,7 @@ ROUTERS = (
     orders,
     change_sets,
     components,
+    app_backups,
     usage,
     mapping,
     jobs,

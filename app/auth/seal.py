@@ -13,6 +13,8 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from models.domain.errors import Invalid, Misconfigured
 
@@ -75,6 +77,12 @@ class Seal:
     def stale(self, sealed: str) -> bool:
         """Whether a value is sealed under an older key and should be sealed anew."""
         return sealed.partition(".")[0] != self.current
+
+    def derived(self, kid: str, *, salt: bytes, purpose: str, length: int) -> bytes:
+        """Key material of its own for one purpose and salt (HKDF); Misconfigured when the key is not here."""
+        if kid not in self._keys:
+            raise Misconfigured(f"The key {kid!r} is not in the key file. Put back the key file that belongs to this store.")
+        return HKDF(SHA256(), length, salt, purpose.encode()).derive(self._keys[kid])
 
     def sign(self, text: str, purpose: str) -> str:
         """A signature of `text` for a purpose, in hexadecimal."""

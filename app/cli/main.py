@@ -7,6 +7,7 @@ import sys
 import typer
 
 from app.cli import (
+    app_backups,
     backups,
     catalogue,
     collecting,
@@ -43,6 +44,7 @@ app.add_typer(users.app, name="user")
 app.add_typer(tokens.app, name="token")
 app.add_typer(warehouse.app, name="warehouse")
 app.add_typer(catalogue.app, name="catalogue")
+app.add_typer(app_backups.app, name="app-backups")
 
 
 def run() -> None:

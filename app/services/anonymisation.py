@@ -13,8 +13,8 @@ from models.domain.access import Permission
 from models.domain.errors import Conflict, Invalid
 from models.domain.instances import State
 from models.domain.organizations import REMOVED_NAME, REMOVED_PERSON, Standing, move
-from models.store import audit as audit_rows
 from models.store import (
+    app_backups,
     changesets,
     idempotency,
     instances,
@@ -28,6 +28,7 @@ from models.store import (
     staff,
     tokens,
 )
+from models.store import audit as audit_rows
 from models.store.members import User
 
 
@@ -76,6 +77,7 @@ def anonymise(ctx: Context, *, organization_id: str, typed_name: str) -> Anonymi
     instances.blank_addresses(ctx.session, row.id)
     specifications.blank(ctx.session, [app.id for app in apps])
     changesets.blank(ctx.session, [app.id for app in apps])
+    app_backups.blank(ctx.session, [app.id for app in apps])
     orders.blank(ctx.session, row.id)
     mail.blank(ctx.session, organization_id=row.id, addresses=gone_mail)
     ended = tuple(session_id for user in leaving for session_id in _forget(ctx, user))

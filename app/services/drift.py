@@ -10,8 +10,8 @@ from app.services import audit, changesets, outbox, settings, specifications
 from models.domain.access import Permission
 from models.domain.changesets import Purpose
 from models.domain.instances import State
+from models.store import app_backups, instances
 from models.store import changesets as rows
-from models.store import instances
 from models.store import specifications as wishes
 from provisioner import drift, explain
 from provisioner.changes import Change
@@ -74,4 +74,4 @@ def found(ctx: Context, *, seen: Wanted, changes: Sequence[Change], objections: 
 
 
 def _idle(ctx: Context, instance_id: str) -> bool:
-    return rows.open_of(ctx.session, instance_id) is None
+    return rows.open_of(ctx.session, instance_id) is None and not app_backups.holds_still(ctx.session, instance_id)

@@ -16,8 +16,8 @@ from sqlmodel import SQLModel
 from app.context import Context
 from app.services import audit
 from app.services.organizations import existing, require_managing
-from models.store import audit as audit_rows
 from models.store import (
+    app_backups,
     catalogue,
     changesets,
     instances,
@@ -31,6 +31,7 @@ from models.store import (
     subscriptions,
     tokens,
 )
+from models.store import audit as audit_rows
 
 USAGE = """
 SELECT p.* FROM pod_1h p JOIN ownership o ON o.cluster = p.cluster AND o.namespace = p.namespace
@@ -106,6 +107,8 @@ def _facts(ctx: Context, row: organizations.Organization) -> Mapping[str, Any]:
         "payments": _dumped(payments.of_organization(session, row.id)),
         "specifications": _dumped(wish for app in running for wish in specifications.history(session, app.id)),
         "changes": _dumped(changesets.search(session, within=[row.id]), without={"holder", "lease_until", "agreed"}),
+        "backups": _dumped(app_backups.search(session, within=[row.id]), without={"holder", "lease_until", "secrets"}),
+        "restores": _dumped(app_backups.restores(session, within=[row.id]), without={"holder", "lease_until"}),
         "namespaces": _dumped(mapping.of_organization(session, row.id)),
         "tokens": _dumped(tokens.of_organization(session, row.id), without={"token_hash"}),
         "mails": [

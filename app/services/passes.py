@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.context import Context
-from app.services import audit, changesets, outbox, settings, specifications
+from app.services import audit, changesets, outbox, settings, specifications, stillness
 from models.domain.access import Permission
 from models.domain.changesets import DONE_AS, ChangeState, Purpose
 from models.domain.instances import MOVES, State, move
@@ -69,9 +69,18 @@ def take(ctx: Context, *, change_set_id: str, holder: str, lease: timedelta = LE
     row.generation, row.started_at = specification.generation, row.started_at or ctx.now
     ctx.session.add(row)
     ctx.session.flush()
+    waited = stillness.waits(ctx, instance)
     if row.purpose is Purpose.REMOVE:
         _goto(ctx, instance, State.DELETING)
-    elif row.purpose in (Purpose.CREATE, Purpose.START):
+        if not waited:
+            saved, waited = stillness.saved_before(ctx, row, instance)
+            if not saved and not waited:
+                _stop(ctx, row, instance, "The last backup before the deletion could not be made, so nothing was deleted.")
+                return None
+    if waited:
+        _wait(ctx, row, row.phase, waited, ctx.now + stillness.LOOK)
+        return None
+    if row.purpose in (Purpose.CREATE, Purpose.START):
         _goto(ctx, instance, State.PROVISIONING)
     wanted = specifications.wanted(ctx.session, instance, specification, ctx.ground)
     asks = wanted.running and row.purpose is not Purpose.REMOVE

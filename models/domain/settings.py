@@ -100,6 +100,17 @@ REGISTRY: Mapping[str, OperatorSetting] = {
         OperatorSetting(
             "failures_off_sale", 3, "apps", "A template is taken off sale when so many new apps of it failed in a row.", 1, 50
         ),
+        OperatorSetting("app_backup_days", 30, "days", "How long a backup of an app is kept.", 1, 3650),
+        OperatorSetting(
+            "deleted_app_backup_days",
+            30,
+            "days",
+            "How long the last backup of a deleted app is kept, for its owner to bring it back.",
+            1,
+            3650,
+        ),
+        OperatorSetting("app_backup_hours", 24, "hours", "How often paid apps are saved by themselves; 0: never.", 0, 720),
+        OperatorSetting("app_backup_trials", False, "", "Whether trials are saved by themselves too."),
         AUDIT_YEARS,
     )
 }

@@ -6,6 +6,7 @@ from app.services import apps, progress
 from app.ui import (
     app_cards,
     app_panels,
+    backup_panels,
     charts,
     curves,
     diagnosis_panels,
@@ -78,4 +79,6 @@ else:
     live()
     if id:
         log_panels.panel(id)
+    if id:
+        backup_panels.panel(id)
     upkeep_panels.panels(id)

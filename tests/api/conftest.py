@@ -20,9 +20,11 @@ from app.jobs import registry
 from app.services import decisions, offers
 from app.services import orders as ordering
 from models.domain.access import MemberRole, Permission, StaffRole, job_actor, member_actor
+from models.domain.app_backups import BackupReason, BackupState
 from models.domain.clock import FrozenClock
+from models.domain.instances import State
 from models.domain.orders import OrderState
-from models.store import changesets, instances, members, orders, organizations, staff
+from models.store import app_backups, changesets, instances, members, orders, organizations, staff
 from models.store import tokens as token_rows
 from models.store.orders import Order
 from models.store.session import Store
@@ -107,6 +109,10 @@ class Program:
             found = orders.search(session, within=[who.organization_id], states=states)
             return [one for one in found if open_ or one.trial][-1]
 
+    def backup_of(self, who: Party) -> app_backups.AppBackup:
+        with self.live.store.reading() as session:
+            return app_backups.search(session, within=[who.organization_id])[-1]
+
     def change_set_of(self, who: Party) -> str:
         with self.live.store.reading() as session:
             return changesets.of_instance(session, self.ordered_by(who, open_=False).instance_id)[0].id
@@ -172,3 +178,22 @@ def _order(live: Container, user_id: str, home: str) -> None:
                 row = orders.by_id(ctx.session, made.id)
                 assert row is not None
                 decisions.settle(ctx, row, reference="test")
+                instances.move(ctx.session, row.instance_id, State.ORDERED, State.PROVISIONING)
+                ctx.session.add(
+                    app_backups.AppBackup(
+                        instance_id=row.instance_id,
+                        state=BackupState.DONE,
+                        reason=BackupReason.SCHEDULE,
+                        generation=1,
+                        place=f"{row.instance_id}/nightly.1",
+                        size=1 << 20,
+                        sha256="0" * 64,
+                        parts='[["database", "dump", 1000000], ["web", "site", 48000]]',
+                        again_at=NOW,
+                        created_by_name="backups",
+                        created_at=NOW,
+                        started_at=NOW,
+                        finished_at=NOW,
+                        expires_at=NOW + timedelta(days=30),
+                    )
+                )

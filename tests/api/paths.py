@@ -27,6 +27,8 @@ def filled(program: Program, path: str, party: Party) -> str:
         "/change-sets/{id}": program.change_set_of(party) if "/change-sets/{id}" in path else "",
         "/instances/{id}/operations": f"{made}/operations",
         "/instances/{id}/components": f"{made}/components",
+        "/instances/{id}/backups": f"{program.backup_of(party).instance_id}/backups",
+        "/app-backups/{id}": program.backup_of(party).id,
         "/organizations/{id}": party.organization_id,
         "/instances/{id}": program.instance_of(party) if "/instances/{id}" in path else "",
         "/nodes/{name}": "node-1",
@@ -63,11 +65,12 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
     "decide_order": {"decision": "received"},
     "operate_instance": {"operation": "stop"},
     "add_component": {"component": "valkey"},
+    "restore_app_backup": {"typed_name": "ordered-trial"},
     "import_mapping": {"text": "namespace,organization,instance\nkube-system,apotek-melati,\n", "dry_run": True},
     "query_warehouse": {"sql": "SELECT node, count(*) AS samples FROM node_1h GROUP BY node ORDER BY node"},
 }
-COOKIE_ONLY = frozenset({"list_my_tokens", "revoke_token"})
-"""A token is not shown tokens."""
+COOKIE_ONLY = frozenset({"list_my_tokens", "revoke_token", "restore_app_backup"})
+"""A token is not shown tokens, and overwrites nothing."""
 
 
 def answered(program: Program) -> dict[str, Any]:
@@ -79,7 +82,7 @@ def answered(program: Program) -> dict[str, Any]:
         if "204" in operation["responses"]:
             continue
         if name in COOKIE_ONLY:
-            found[name] = _token(program, name)
+            found[name] = _restore(program) if name == "restore_app_backup" else _token(program, name)
             continue
         body = dict(BODIES.get(name, {}))
         if name == "invite_member":
@@ -117,6 +120,20 @@ def _token(program: Program, name: str) -> Any:
         "open": True,
     }
     return [token] if name == "list_my_tokens" else {**token, "revoked_at": NOW.isoformat(), "open": False}
+
+
+def _restore(program: Program) -> Any:
+    return {
+        "id": "res_0123456789abcdef0123",
+        "backup_id": "bak_0123456789abcdef0123",
+        "instance_id": program.ordered_by(program.mine, open_=False).instance_id,
+        "kind": "place",
+        "state": "wanted",
+        "why": "",
+        "created_by": "Mine",
+        "created_at": NOW.isoformat(),
+        "finished_at": None,
+    }
 
 
 def short(value: Any) -> Any:

@@ -12,10 +12,12 @@ import polars as pl
 import pytest
 
 from app.auth.seal import Seal
+from app.backup_driver import BackupDriver
 from app.config import Settings
 from app.container import Container
 from app.context import Context
 from app.driver import Driver
+from app.gateways.backup_target import DirectoryTarget
 from app.gateways.mail import gateway
 from app.services import offers, orders
 from app.services.orders import OrderView
@@ -27,8 +29,11 @@ from models.domain.access import Actor, job_actor
 from models.domain.clock import FrozenClock
 from models.domain.cluster import Pod, Resources, Snapshot
 from models.store.session import Store
+from models.world.contents import Contents
 from provisioner.catalogue.quantities import bytes_of, cores_of
+from provisioner.cluster.commands import Commands
 from provisioner.cluster.simulated import SimulatedCluster
+from provisioner.cluster.simulated_commands import SimulatedCommands
 from tests.provisioner.orders import TEMPLATES
 from tests.services.running import a_node
 from tests.stories import NOW, Customer, NoWarehouse, a_customer, a_namespace, a_staff_member, postgres, store
@@ -98,6 +103,16 @@ class Shop:
     container: Container
     customer: Customer
     staff: Actor
+    contents: Contents = field(default_factory=lambda: Contents(None))
+    """Of the volumes in the simulated cluster."""
+
+    @property
+    def commands(self) -> Commands:
+        return SimulatedCommands(self.cluster, self.contents)
+
+    @property
+    def target(self) -> DirectoryTarget:
+        return DirectoryTarget(self.container.settings.data / "app-backups")
 
     @property
     def driver(self) -> Driver:
@@ -114,11 +129,16 @@ class Shop:
         with self.acting(actor) as ctx:
             return orders.place(ctx, organization_id=organization, template=template, plan=plan, **(given | facts))
 
+    @property
+    def backups(self) -> BackupDriver:
+        return BackupDriver(self.container, self.cluster, self.commands, self.target)
+
     def work(self, *, passes: int = 40, pause: timedelta = timedelta(seconds=2)) -> None:
-        """Let the driver work for a while."""
-        driver = self.driver
+        """Let the drivers work for a while."""
+        driver, backups = self.driver, self.backups
         for _ in range(passes):
             driver.once()
+            backups.once()
             self.clock.advance(pause)
 
 

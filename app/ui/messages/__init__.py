@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from app.ui.messages import (
     admin_english,
+    backups_english,
+    backups_indonesian,
     changes_english,
     cluster_english,
     component_english,
@@ -38,6 +40,7 @@ CATALOGUES: Mapping[str, Mapping[str, Text]] = {
         **upkeep_english.TEXTS,
         **component_english.TEXTS,
         **diagnosis_english.TEXTS,
+        **backups_english.TEXTS,
         **admin_english.TEXTS,
         **cluster_english.TEXTS,
         **changes_english.TEXTS,
@@ -49,6 +52,7 @@ CATALOGUES: Mapping[str, Mapping[str, Text]] = {
         **upkeep_indonesian.TEXTS,
         **component_indonesian.TEXTS,
         **diagnosis_indonesian.TEXTS,
+        **backups_indonesian.TEXTS,
     },
 }
 CUSTOMER: frozenset[str] = frozenset(
@@ -59,6 +63,7 @@ CUSTOMER: frozenset[str] = frozenset(
         *upkeep_english.TEXTS,
         *component_english.TEXTS,
         *diagnosis_english.TEXTS,
+        *backups_english.TEXTS,
     }
 )
 """Keys that every language must have."""

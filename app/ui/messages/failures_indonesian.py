@@ -79,4 +79,14 @@ SENTENCES: Mapping[str, str] = {
     "Type the component's name, “{}”, to confirm: its data is deleted and cannot be brought back.": "Ketik nama komponen, “{}”, untuk "
     "mengonfirmasi: datanya dihapus dan tidak dapat dikembalikan.",
     "{} cannot be added at the moment: nobody has resolved which image it is.": "{} saat ini belum dapat ditambahkan.",
+    "{} keeps nothing that could be saved.": "{} tidak menyimpan apa pun yang dapat dicadangkan.",
+    "{} is being saved already.": "{} sedang disimpan.",
+    "{} is being saved now. Wait until that is done.": "{} sedang disimpan. Tunggu sampai selesai.",
+    "A backup of {} is being brought back already.": "Sebuah cadangan {} sedang dikembalikan.",
+    "Type the app's name, “{}”, to confirm: what it has now is overwritten by the backup.": (
+        "Ketik nama aplikasi, “{}”, untuk konfirmasi: yang ada sekarang ditimpa oleh cadangan."
+    ),
+    "This backup cannot be brought back: it is not whole, or its time is over. Choose another one.": (
+        "Cadangan ini tidak dapat dikembalikan: tidak utuh, atau waktunya sudah lewat. Pilih yang lain."
+    ),
 }

@@ -1,0 +1,30 @@
+"""Texts about backups of apps."""
+
+TEXTS: dict[str, str | tuple[str, str]] = {
+    "saved.title": "Backups",
+    "saved.note": "Data and files as they were at one moment, encrypted with a key of this app alone.",
+    "saved.now": "Save now",
+    "saved.asked": "It is being saved.",
+    "saved.none": "Nothing is saved yet.",
+    "saved.reason.asked": "asked for",
+    "saved.reason.schedule": "by schedule",
+    "saved.reason.deletion": "before deletion",
+    "saved.state.wanted": "begins soon",
+    "saved.state.running": "being made",
+    "saved.state.failed": "failed; we have been told",
+    "saved.state.expired": "deleted after its time",
+    "saved.until": "kept until {at}",
+    "saved.back": "Bring back …",
+    "saved.back_what": "**What {name} has now is overwritten** by how it was on {at}. It stops for that and starts again afterwards. "
+    "Save it first if you may want what is there now.",
+    "saved.back_type": "Type {name} to confirm",
+    "saved.back_do": "Overwrite and bring back",
+    "saved.restoring": "A backup is being brought back. The app does not answer until that is done.",
+    "saved.restore_failed": "A backup could not be brought back ({at}). We have been told. The app runs with what it has.",
+    "did.app_backups.ask": "Asked for a backup",
+    "did.app_backups.done": "Saved an app",
+    "did.app_backups.fail": "Could not save an app",
+    "did.app_backups.restore": "Asked for a backup to be brought back",
+    "did.app_backups.restored": "Brought a backup back",
+    "did.app_backups.restore_fail": "Could not bring a backup back",
+}

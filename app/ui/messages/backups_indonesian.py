@@ -1,0 +1,30 @@
+"""Texts about backups of apps, in Indonesian."""
+
+TEXTS: dict[str, str | tuple[str, str]] = {
+    "saved.title": "Cadangan",
+    "saved.note": "Data dan berkas seperti pada satu saat, dienkripsi dengan kunci milik aplikasi ini saja.",
+    "saved.now": "Simpan sekarang",
+    "saved.asked": "Sedang disimpan.",
+    "saved.none": "Belum ada yang disimpan.",
+    "saved.reason.asked": "diminta",
+    "saved.reason.schedule": "menurut jadwal",
+    "saved.reason.deletion": "sebelum dihapus",
+    "saved.state.wanted": "segera dimulai",
+    "saved.state.running": "sedang dibuat",
+    "saved.state.failed": "gagal; kami sudah diberi tahu",
+    "saved.state.expired": "dihapus setelah waktunya",
+    "saved.until": "disimpan sampai {at}",
+    "saved.back": "Kembalikan …",
+    "saved.back_what": "**Yang dimiliki {name} sekarang ditimpa** dengan keadaannya pada {at}. Untuk itu aplikasi berhenti, lalu berjalan "
+    "lagi. Simpan dahulu bila Anda mungkin masih memerlukan yang ada sekarang.",
+    "saved.back_type": "Ketik {name} untuk konfirmasi",
+    "saved.back_do": "Timpa dan kembalikan",
+    "saved.restoring": "Sebuah cadangan sedang dikembalikan. Aplikasi tidak menjawab sampai itu selesai.",
+    "saved.restore_failed": "Sebuah cadangan tidak dapat dikembalikan ({at}). Kami sudah diberi tahu. Aplikasi berjalan dengan yang ada.",
+    "did.app_backups.ask": "Meminta cadangan",
+    "did.app_backups.done": "Menyimpan aplikasi",
+    "did.app_backups.fail": "Tidak dapat menyimpan aplikasi",
+    "did.app_backups.restore": "Meminta cadangan dikembalikan",
+    "did.app_backups.restored": "Mengembalikan cadangan",
+    "did.app_backups.restore_fail": "Tidak dapat mengembalikan cadangan",
+}
