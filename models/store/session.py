@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
@@ -14,6 +14,10 @@ from sqlmodel import Session
 
 from models.domain.errors import Unavailable
 from models.store.errors import Damaged, translate
+from models.store.turns import Turns
+
+PATIENCE_SECONDS = 30.0
+"""How long a writer of this process waits for those that came before it."""
 
 
 class Store:
@@ -26,6 +30,7 @@ class Store:
         if self.sqlite:
             event.listen(self.engine, "connect", _prepare)
             event.listen(self.engine, "begin", _begin)
+        self._turns = Turns(PATIENCE_SECONDS) if self.sqlite else None
         self._watch: sqlite3.Connection | None = None
         self._watching = threading.Lock()
         self.damage = ""
@@ -57,7 +62,7 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """One unit of work: committed when the block ends, rolled back when it raises. SQLite takes its write lock at once."""
-        with self._session(write=True) as session, session.begin():
+        with self._turns.one() if self._turns else nullcontext(), self._session(write=True) as session, session.begin():
             yield session
 
     @contextmanager

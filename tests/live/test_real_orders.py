@@ -11,46 +11,27 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-import polars as pl
 import pytest
 
 from app.services import app_logs, changesets, credentials, instances
 from app.services.orders import OrderView
-from collectors.latest import Latest
 from collectors.sources.kubernetes import KubernetesInventory
 from collectors.sources.kubernetes_connection import Connection
 from collectors.sources.kubernetes_logs import KubernetesLogs
 from collectors.sources.prober import HttpProber
 from models.domain.clock import SystemClock
-from models.domain.cluster import Snapshot
 from models.domain.instances import State
 from provisioner.catalogue import Template
 from tests.live.conftest import Bed, until
 from tests.live.entrance import Entrance, entrance
 from tests.orders.conftest import Shop
-from tests.orders.on_bed import shop_on, until_state
+from tests.orders.on_bed import Looked, shop_on, until_state
 from tests.provisioner.grounds import kubectl, live
 from tests.provisioner.orders import TEMPLATES
 
 pytestmark = [pytest.mark.cluster, pytest.mark.real_node, pytest.mark.xdist_group("bed")]
 SOON = timedelta(minutes=5)
 DOMAINS = ["wordpress.apps.example", "container.apps.example"]
-
-
-@dataclass
-class Looked:
-    """The bed as the collectors see it, for room and for the pods of an app."""
-
-    inventory: KubernetesInventory
-
-    def snapshot(self) -> Snapshot:
-        return self.inventory.snapshot()
-
-    def current(self, entity: str) -> pl.DataFrame:
-        return Latest().current(entity)
-
-    def sources(self) -> tuple[()]:
-        return ()
 
 
 def on_this_bed() -> list[Template]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+import polars as pl
 
 from app.auth.seal import Seal
 from app.config import Settings
@@ -16,8 +19,11 @@ from app.driver import Driver
 from app.gateways.mail import gateway
 from app.services import changesets, instances, offers, orders
 from app.services.orders import OrderView
+from collectors.latest import Latest
+from collectors.sources.kubernetes import KubernetesInventory
 from models.domain.access import job_actor
 from models.domain.clock import SystemClock
+from models.domain.cluster import Snapshot
 from models.domain.instances import State
 from provisioner.catalogue import Template
 from provisioner.cluster.simulated import SimulatedCluster
@@ -27,6 +33,22 @@ from tests.provisioner.orders import TEMPLATES
 from tests.stories import NoWarehouse, a_customer, a_staff_member, fresh_sqlite
 
 LONGEST = timedelta(minutes=4)
+
+
+@dataclass
+class Looked:
+    """The bed as the collectors see it, for room and for the pods of an app."""
+
+    inventory: KubernetesInventory
+
+    def snapshot(self) -> Snapshot:
+        return self.inventory.snapshot()
+
+    def current(self, entity: str) -> pl.DataFrame:
+        return Latest().current(entity)
+
+    def sources(self) -> tuple[()]:
+        return ()
 
 
 @contextmanager
