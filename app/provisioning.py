@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from threading import Lock
 
 from app.config import Settings
-from app.container import world_file
+from app.container import Container, world_file
 from models.domain.clock import Clock
 from provisioner.cluster import Cluster
 from provisioner.cluster.commands import Commands
@@ -31,6 +32,20 @@ def cluster_of(settings: Settings, clock: Clock) -> Iterator[Cluster]:
         yield SimulatedCluster(clock, world)
     finally:
         world.close()
+
+
+_making = Lock()
+
+
+def hands(container: Container) -> Cluster:
+    """The cluster as a page or the API may write to it: made at the first need, kept as long as the container."""
+    kept: dict[str, Cluster] = container.__dict__
+    with _making:
+        if "hands" not in kept:
+            stack = ExitStack()
+            kept["hands"] = stack.enter_context(cluster_of(container.settings, container.clock))
+            container.closing.append(stack.close)
+    return kept["hands"]
 
 
 @contextmanager

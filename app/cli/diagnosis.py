@@ -1,4 +1,4 @@
-"""`moorage diagnose`: what is wrong with an app."""
+"""`moorage diagnose` and `orphans`: what is wrong with an app, and what has no other side."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from app.cli.edge import DataOption
 
 def add(main: typer.Typer) -> None:
     main.command()(diagnose)
+    main.command()(orphans)
 
 
 def diagnose(instance: Annotated[str, typer.Argument(help="Id of the instance (ins_…).")], data: DataOption = None) -> None:
@@ -31,3 +32,36 @@ def diagnose(instance: Annotated[str, typer.Argument(help="Id of the instance (i
     if not found.findings:
         edge.say(f"Nothing is wrong with {found.name}.")
     raise typer.Exit(1 if found.findings else 0)
+
+
+def orphans(
+    delete: Annotated[str, typer.Option("--delete", metavar="NAMESPACE", help="Delete this one with everything in it.")] = "",
+    again: Annotated[str, typer.Option("--again", metavar="INSTANCE", help="Make this app anew, empty; also give --name.")] = "",
+    give_up: Annotated[str, typer.Option("--give-up", metavar="INSTANCE", help="Take it off the record; also give --name.")] = "",
+    end: Annotated[str, typer.Option("--end", metavar="SUBSCRIPTION", help="End this subscription.")] = "",
+    name: Annotated[str, typer.Option("--name", help="The app's or namespace's name once more, since its data is lost.")] = "",
+    data: DataOption = None,
+) -> None:
+    """Namespaces without an app, apps without a namespace, subscriptions without either; and one repair at a time."""
+    from app.provisioning import hands
+    from app.services import orphans
+
+    with edge.parts(edge.settings(data)) as made:
+        if delete or again or give_up or end:
+            with made.transaction(edge.actor(), "cli") as ctx:
+                if delete:
+                    orphans.delete_namespace(ctx, namespace=delete, typed_name=name, cluster=hands(made))
+                if again:
+                    orphans.make_again(ctx, instance_id=again, typed_name=name)
+                if give_up:
+                    orphans.give_up(ctx, instance_id=give_up, typed_name=name)
+                if end:
+                    orphans.end_subscription(ctx, subscription_id=end)
+            edge.say("Done.")
+            return
+        with made.reading(edge.actor(), "cli") as ctx:
+            rows = orphans.list_(ctx)
+    edge.table(
+        ("kind", "id", "name", "organization", "why", "pods"),
+        [(one.orphan.kind, one.orphan.id, one.orphan.name, one.organization, one.orphan.why, one.orphan.pods) for one in rows],
+    )

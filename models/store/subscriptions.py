@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, update
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from models.domain.ids import new_id
-from models.domain.subscriptions import SubscriptionState
+from models.domain.subscriptions import ENDED, SubscriptionState
 from models.store.types import UtcDateTime, text_enum
 
 
@@ -71,6 +71,20 @@ def trials_ending(session: Session, before: datetime, *, limit: int) -> Sequence
     """Trials that end before that moment, the first of them first."""
     query = select(Subscription).where(Subscription.state == SubscriptionState.TRIAL, col(Subscription.trial_until) <= before)
     return session.exec(query.order_by(col(Subscription.trial_until), col(Subscription.id)).limit(limit)).all()
+
+
+def going_on(session: Session) -> Sequence[tuple[Subscription, tuple[str, ...]]]:
+    """Subscriptions that are not over, with the apps that their open items point to; by id."""
+    query = select(Subscription).where(col(Subscription.state).not_in(ENDED))
+    rows = session.exec(query.order_by(col(Subscription.id))).all()
+    open_ = select(SubscriptionItem).where(
+        col(SubscriptionItem.subscription_id).in_([row.id for row in rows]), col(SubscriptionItem.until).is_(None)
+    )
+    ids: dict[str, list[str]] = {row.id: [] for row in rows}
+    for item in session.exec(open_).all() if rows else ():
+        if item.instance_id is not None:
+            ids[item.subscription_id].append(item.instance_id)
+    return [(row, tuple(sorted(ids[row.id]))) for row in rows]
 
 
 def items(session: Session, subscription_id: str) -> Sequence[SubscriptionItem]:

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from app.services import changesets, orders, organizations
-from app.ui import change_panels, diagnosis_panels, gate, layout, order_decisions, queries, state
+from app.services import changesets, orders, organizations, orphans
+from app.ui import change_panels, diagnosis_panels, gate, layout, order_decisions, orphan_panels, queries, state
 from app.ui.gate import Viewer
 from models.domain.access import Permission
 from models.domain.changesets import ChangeState
@@ -28,6 +28,7 @@ def overview(viewer: Viewer) -> None:
         st.subheader(say("provisioning.waiting_orders"), anchor=False)
         names = {id: queries.ask(organizations.get, organization_id=id).name for id in {row.organization_id for row in waiting}}
         order_decisions.cards(viewer, waiting, names)
+    orphan_panels.panel(viewer, queries.ask(orphans.list_))
     with layout.card(say("provisioning.changes"), note=say("provisioning.changes_note"), key="changes_card", stretch=False):
         change_panels.listed(viewer, change_panels.ordered(going, over))
 

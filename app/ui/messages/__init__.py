@@ -22,6 +22,7 @@ from app.ui.messages import (
     customer_indonesian,
     diagnosis_english,
     diagnosis_indonesian,
+    orphans_english,
     shared_english,
     shared_indonesian,
     shop_english,
@@ -44,6 +45,7 @@ CATALOGUES: Mapping[str, Mapping[str, Text]] = {
         **admin_english.TEXTS,
         **cluster_english.TEXTS,
         **changes_english.TEXTS,
+        **orphans_english.TEXTS,
     },
     "id": {
         **shared_indonesian.TEXTS,
