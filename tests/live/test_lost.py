@@ -20,7 +20,7 @@ from provisioner.labels import INSTANCE, MANAGER
 from tests.live.conftest import Bed, until
 from tests.live.test_diagnosed import LONG, shop, standing, told, until_told
 from tests.orders.conftest import Shop
-from tests.orders.on_bed import until_state
+from tests.orders.on_bed import eventually, idle, until_state
 from tests.provisioner.grounds import kubectl
 
 __all__ = ["shop"]
@@ -40,8 +40,7 @@ def test_what_lost_its_other_side_is_listed_and_repaired(shop: Shop, monkeypatch
     until(lambda: listed(shop) == [(Kind.INSTANCE, app.instance_id)], LONG, "the app without its namespace")
     with shop.acting(shop.staff) as ctx:
         orphans.make_again(ctx, instance_id=app.instance_id, typed_name=app.name)
-    until_state(shop, app, State.READY)
-    until(lambda: listed(shop) == [], LONG, "it has both sides again")
+    eventually(shop, app, lambda: idle(shop, app) and listed(shop) == [])
     with shop.acting(shop.staff) as ctx:
         for state in (State.DELETING, State.GONE):
             instances.set_state(ctx, instance_id=app.instance_id, state=state)
