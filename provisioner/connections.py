@@ -1,4 +1,7 @@
-"""How an app finds what was added to it: variables of the component that answers at its address, never over what somebody else said."""
+"""How an app finds what was added to it: variables of the component that answers at its address, never over what somebody else said.
+
+A template may call them by names of its own.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,11 @@ def connections(wanted: Wanted) -> tuple[Connection, ...]:
     for one in wanted.additions:
         if one.keeping is not Keeping.RUNS:
             continue
-        for variable, text in one.addon.given.items():
+        called = wanted.template.connections.get(one.addon.id)
+        gives = one.addon.given
+        # an edition of the component that was added long ago may lack what the template of today names
+        texts = gives if called is None else {own: gives[theirs] for own, theirs in called.items() if theirs in gives}
+        for variable, text in texts.items():
             found.append(Connection(one.addon.id, variable, text, taken.get(variable, "")))
             taken.setdefault(variable, one.addon.id)
     return tuple(found)

@@ -71,7 +71,8 @@ def quota(wanted: Wanted) -> Object:
     kept = [one.addon.component for one in wanted.additions if one.keeping is Keeping.KEPT]
     turning = 2 if not any(component.volumes for component in own) else 1
     cores, memory = cores_of(wanted.plan.cpu) * copies * turning, bytes_of(wanted.plan.memory) * copies * turning
-    for one in beside:
+    # also of what was taken away: while its pods end, the app's new ones come
+    for one in (placed.addon.component for placed in wanted.additions):
         cores += cores_of(one.cpu) * (1 if one.volumes else 2)
         memory += bytes_of(one.memory) * (1 if one.volumes else 2)
     volumes = sum(len(component.volumes) for component in (*own, *beside, *kept))
@@ -85,15 +86,15 @@ def quota(wanted: Wanted) -> Object:
         "limits.ephemeral-storage": "16Gi",
         "requests.storage": size(storage),
         "persistentvolumeclaims": str(volumes),
-        "pods": str(len(wanted.template.components) * copies * 2 + 4),
-        "services": str(len(wanted.template.components) + 2),
+        "pods": str((len(own) + len(wanted.additions)) * copies * 2 + 4),
+        "services": str(len(own) + len(wanted.additions) + 2),
         "services.loadbalancers": "0",
         "services.nodeports": "0",
         "count/secrets": "20",
         "count/configmaps": "20",
         "count/jobs.batch": "20",
         "count/cronjobs.batch": "5",
-        "count/deployments.apps": str(len(wanted.template.components) + 4),
+        "count/deployments.apps": str(len(own) + len(wanted.additions) + 4),
     }
     return made(wanted, "ResourceQuota", "v1", "plan", {"spec": {"hard": hard}})
 

@@ -18,6 +18,7 @@ def problems(template: Template) -> Iterator[tuple[Place, str]]:
     yield from _words(template)
     yield from _sums(template)
     yield from _references(template)
+    yield from _connections(template)
 
 
 def _names(template: Template) -> Iterator[tuple[Place, str]]:
@@ -82,6 +83,19 @@ def _references(template: Template) -> Iterator[tuple[Place, str]]:
         for variable, secret in component.secret_files.items():
             if secret not in template.secrets:
                 yield ("components", number, "secret_files", variable), f"there is no secret “{secret}”"
+
+
+def _connections(template: Template) -> Iterator[tuple[Place, str]]:
+    from provisioner.catalogue.addons import load_components  # which is read by the same means as templates are
+
+    known = load_components() if template.connections else {}
+    for component, names in template.connections.items():
+        if component not in known:
+            yield ("connections", component), f"there is no component “{component}” that could be added"
+            continue
+        for own, theirs in names.items():
+            if theirs not in known[component].gives:
+                yield ("connections", component, own), f"“{component}” gives no variable “{theirs}”"
 
 
 def _texts(template: Template) -> Iterator[tuple[Place, str]]:

@@ -263,6 +263,11 @@ class Template(Strict):
     backup: tuple[Backup, ...] = ()
     upgrade: Upgrade
     credentials: tuple[Credential, ...] = ()
+    connections: dict[Label, dict[str, str]] = {}
+    """By component that can be added: what the app itself calls the variables of that one (its name -> the component's name).
+
+    The app then gets those instead. Without an entry it gets the component's variables as they are.
+    """
     plans: Annotated[tuple[Plan, ...], Field(min_length=1)]
     cpu_reserved: Share = 0.2
     """The part of a plan's CPU that is requested; the rest is had when nobody else wants it."""

@@ -52,6 +52,8 @@ def test_the_catalogue_can_be_read() -> None:
         ("  - {of: web, files: [content]}", "  - {of: web, files: [contents]}", "has no volume “contents”"),
         ("      MYSQL_PASSWORD_FILE: database-password", "      MYSQL_PASSWORD_FILE: passwort", "there is no secret “passwort”"),
         ("    of: web", "    of: site", "there is no component “site”"),
+        ("exposes: web", "connections: {redis: {A: B}}\nexposes: web", "there is no component “redis” that could be added"),
+        ("exposes: web", "connections: {valkey: {A: B}}\nexposes: web", "“valkey” gives no variable “B”"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(old: str, new: str, says: str) -> None:

@@ -137,6 +137,14 @@ def test_what_somebody_else_said_stays_and_is_told() -> None:
     assert [one.taken_by for one in connections(own) if one.variable == "PGHOST"] == ["template"]
 
 
+def test_a_template_may_call_them_otherwise() -> None:
+    template = TEMPLATES["container"].model_copy(update={"connections": {"valkey": {"APP_CACHE": "REDIS_URL"}}})
+    found = environment(container_of(beside(template, "valkey", "postgresql"), "web"))
+    assert found["APP_CACHE"] == "redis://:$(MOORAGE_SECRET_VALKEY_PASSWORD)@valkey:6379/0"
+    assert "REDIS_URL" not in found
+    assert found["PGHOST"] == "postgresql"
+
+
 def test_it_comes_before_the_app_and_no_step_is_run_again() -> None:
     wanted = beside(TEMPLATES["wordpress"], "valkey")
     inside = next(step for step in desired(wanted) if step.phase is Phase.INSIDE)
