@@ -74,6 +74,8 @@ class Seen:
         pods = {pod.uid: pod for pod in self.others}
         names = [f"node-{number}" for number in range(1, self.nodes + 1)]
         for number, one in enumerate(self.cluster.find("Pod", None, {})):
+            if not one["spec"]["containers"]:
+                continue  # it ends: nothing of it runs any more
             asked = [container["resources"]["requests"] for container in one["spec"]["containers"]]
             size = Resources(float(sum(cores_of(a["cpu"]) for a in asked)), sum(bytes_of(a["memory"]) for a in asked), 1)
             namespace, name = one["metadata"]["namespace"], one["metadata"]["name"]
