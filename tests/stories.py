@@ -158,12 +158,12 @@ def a_stranger(session: Session, *, now: datetime = NOW) -> Actor:
     return a_customer(session, "Stranger", now=now).actor
 
 
-def a_plan(session: Session, template: str = "n8n", name: str = "small", *, now: datetime = NOW) -> Plan:
+def a_plan(session: Session, template: str = "n8n", name: str = "small", *, price: int = 150_000, now: datetime = NOW) -> Plan:
     if session.get(Template, template) is None:
         session.add(Template(id=template, name=template.title(), created_at=now))
         session.flush()
     plan = Plan(
-        template=template, name=name, cpu_cores=0.5, memory_bytes=512 << 20, storage_bytes=5 << 30, price_minor=150_000,
+        template=template, name=name, cpu_cores=0.5, memory_bytes=512 << 20, storage_bytes=5 << 30, price_minor=price,
         currency="IDR", created_at=now,
     )  # fmt: skip
     session.add(plan)

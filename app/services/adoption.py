@@ -8,14 +8,14 @@ from types import EllipsisType
 from sqlalchemy.exc import IntegrityError
 
 from app.context import Context
-from app.services import audit, mapping
+from app.services import audit, charges, mapping
 from app.services.instances import InstanceView, seen
 from app.services.organizations import NOTHING_HERE, existing
 from models.domain.access import Permission
 from models.domain.errors import Conflict, Invalid, NotFound
 from models.domain.instances import LIVING, State, check_address, check_name, check_template, check_trial, move, way_to_gone
 from models.domain.organizations import Standing
-from models.store import catalogue, organizations
+from models.store import catalogue, organizations, specifications
 from models.store import instances as store
 from models.store import mapping as rules
 
@@ -44,7 +44,7 @@ def adopt(
     plan_id: str | None = None,
     trial_until: datetime | None = None,
 ) -> InstanceView:
-    """Put an app on record that runs in `namespace` of the watched cluster, as ready; by staff.
+    """Put an app on record that runs in `namespace` of the watched cluster, as ready; by staff. With a plan it is charged, never touched.
 
     The namespace becomes the organization's by a rule, when it is nobody's; one that is somebody else's is refused, and so is one
     in which an app is on record already, since apps are told apart by their namespaces.
@@ -104,6 +104,7 @@ def adopt(
             ruled = owner.via in mapping.MADE_BY_PEOPLE
             if owner.organization_id is None or ruled:
                 mapping.give(ctx, namespace=namespace, organization_id=organization.id, instance_id=row.id)
+            charges.follow(ctx, row)
     except IntegrityError as error:
         raise Conflict("Somebody put that name or that namespace on record just now. Look again.") from error
     return seen(ctx, row)
@@ -118,7 +119,10 @@ def change(
     plan_id: str | EllipsisType | None = ...,
     trial_until: datetime | EllipsisType | None = ...,
 ) -> InstanceView:
-    """Other facts about a living one, by staff; what is left out stays."""
+    """Other facts about a living one, by staff; what is left out stays. What is charged follows plan and trial.
+
+    Of an app that Moorage runs, address, kind and plan are changed by its own operations: Conflict. Its trial may be given another end.
+    """
     row = _managed(ctx, instance_id)
     before = _facts(row)
     wanted_address = row.address if isinstance(address, EllipsisType) else check_address(address)
@@ -130,20 +134,32 @@ def change(
     row.address, row.template, row.plan_id, row.trial_until = wanted_address, wanted_template, wanted_plan, wanted_trial
     after = _facts(row)
     if after != before:
+        ours = specifications.newest(ctx.session, row.id) is not None
+        if ours and after | {"trial_until": None} != before | {"trial_until": None}:
+            raise Conflict(f"Moorage runs “{row.name}”: its plan and settings are changed on its own page, its address never.")
         ctx.session.add(row)
         ctx.session.flush()
         audit.record(ctx, action="instances.change", subject=row.id, organization=row.organization_id, before=before, after=after)
+        if ours:
+            charges.prolong(ctx, row)
+        elif (after["plan_id"], after["trial_until"]) != (before["plan_id"], before["trial_until"]):
+            charges.follow(ctx, row)
     return seen(ctx, row)
 
 
 def release(ctx: Context, *, instance_id: str) -> InstanceView:
-    """Take it off the record, by staff: its address is not asked any more. The cluster stays as it is, and so do owners."""
+    """Take it off the record, by staff: its address is not asked and it is not charged any more. The cluster and owners stay."""
     row = _managed(ctx, instance_id)
+    if specifications.newest(ctx.session, row.id) is not None:
+        raise Conflict(
+            f"Moorage runs “{row.name}”: it does not leave the record while it stands. Delete it on its own page instead."
+        )
     before = row.state
     for following in way_to_gone(before):
         if not store.move(ctx.session, row.id, row.state, move(row.state, following)):
             raise Conflict("The instance changed just now. Look again.")
         ctx.session.refresh(row)
+    charges.follow(ctx, row)
     named = rules.forget_instance(ctx.session, row.id)
     audit.record(
         ctx,

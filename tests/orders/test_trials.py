@@ -8,7 +8,7 @@ import pytest
 from sqlmodel import select
 
 from app.jobs import runner
-from app.services import instances, operations
+from app.services import adoption, instances, operations
 from app.services.orders import OrderView
 from models.domain.errors import Conflict
 from models.domain.instances import State
@@ -73,3 +73,19 @@ def test_days_late_it_ends_all_the_same_and_what_is_paid_goes_on(shop: Shop) -> 
     shop.work(passes=6)
     assert _state(shop, app) == (State.STOPPED, SubscriptionState.EXPIRED)
     assert _state(shop, paid) == (State.READY, SubscriptionState.ACTIVE)
+
+
+def test_staff_give_a_trial_another_end_and_change_nothing_else_of_what_moorage_runs(shop: Shop) -> None:
+    placed = shop.order("wordpress")
+    shop.work()
+    with shop.acting(shop.staff) as ctx:
+        before = subscriptions.of_instance(ctx.session, placed.instance_id)
+        assert before is not None
+        assert before.trial_until is not None
+        wanted = before.trial_until + timedelta(days=7)
+        adoption.change(ctx, instance_id=placed.instance_id, trial_until=wanted)
+        assert before.trial_until == wanted
+        with pytest.raises(Conflict, match="Moorage runs “wordpress”"):
+            adoption.change(ctx, instance_id=placed.instance_id, address="https://elsewhere.example")
+    with shop.acting(shop.staff) as ctx, pytest.raises(Conflict, match="does not leave the record"):
+        adoption.release(ctx, instance_id=placed.instance_id)
