@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
 from app.api.edge import Calling, IdempotencyKey
+from app.api.paging import Cursor, Limit, Page, cut
 from app.api.problems import answers
 from app.services import components
 from app.services.changesets import ChangeSetView
@@ -27,10 +28,12 @@ class NewComponent(BaseModel):
 @router.get(
     "/instances/{id}/components",
     operation_id="list_components",
-    summary="What can stand beside an app, with price and variables, what runs first",
+    summary="What can stand beside an app, with price and variables",
+    responses=answers(400),
 )
-def list_components(caller: Calling, id: Id) -> tuple[components.ComponentView, ...]:
-    return caller.read(components.list_, instance_id=id)
+def list_components(caller: Calling, id: Id, limit: Limit = 100, cursor: Cursor = "") -> Page[components.ComponentView]:
+    found = caller.read(components.list_, instance_id=id)
+    return cut(found, key=lambda one: one.id, limit=limit, cursor=cursor)
 
 
 @router.post(
