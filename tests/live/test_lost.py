@@ -50,7 +50,8 @@ def test_what_lost_its_other_side_is_listed_and_repaired(shop: Shop, monkeypatch
         orphans.delete_namespace(ctx, namespace=space, typed_name=space, cluster=shop.cluster)
         orphans.end_subscription(ctx, subscription_id=app.subscription_id)
     until(lambda: listed(shop) == [], LONG, "nothing is left")
-    assert kubectl("get", "namespace", "-l", f"{MANAGED_BY}={MANAGER},{INSTANCE}={app.instance_id}", "-o", "name") == ""
+    marks = f"{MANAGED_BY}={MANAGER},{INSTANCE}={app.instance_id}"
+    until(lambda: kubectl("get", "namespace", "-l", marks, "-o", "name") == "", LONG, "it is gone")
 
 
 @contextmanager
