@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.services import cluster, history
-from app.ui import charts, cluster_tables, curves, gate, layout, machine_facts, queries, state
+from app.ui import charts, cluster_tables, curves, emptying_panels, gate, layout, machine_facts, queries, state
 from app.ui.gate import Viewer
 from models.domain.access import Permission
 
@@ -66,3 +66,5 @@ def live(viewer: Viewer) -> None:
 viewer = gate.require(Permission.SEE_CLUSTER)
 layout.back(viewer, "cluster")
 live()
+if state.parameter("name"):
+    emptying_panels.panel(state.parameter("name"))

@@ -10,7 +10,7 @@ from app.api.edge import Calling
 from app.api.paging import Cursor, Limit, Page, cut
 from app.api.problems import answers
 from app.api.ranges import Between, Step, step_of
-from app.services import cluster, history
+from app.services import cluster, emptying, history
 from app.services.figures import Series
 
 router = APIRouter(tags=["nodes"], responses=answers(401, 403, 422, 503))
@@ -26,6 +26,16 @@ def list_nodes(caller: Calling, limit: Limit = 100, cursor: Cursor = "") -> Page
 @router.get("/nodes/{name}", operation_id="get_node", summary="One node with its pods, events and changes", responses=answers(404))
 def get_node(caller: Calling, name: Name) -> cluster.NodeDetail:
     return caller.read(cluster.node, name=name)
+
+
+@router.get(
+    "/nodes/{name}/emptying",
+    operation_id="preview_emptying",
+    summary="What emptying the node would mean, pod by pod, and to whom; nothing is done",
+    responses=answers(404),
+)
+def preview_emptying(caller: Calling, name: Name) -> emptying.Emptying:
+    return caller.read(emptying.preview, name=name)
 
 
 @router.get("/nodes/{name}/samples", operation_id="get_node_samples", summary="Curves of one node", responses=answers(400, 404))

@@ -22,6 +22,7 @@ from app.ui.messages import (
     customer_indonesian,
     diagnosis_english,
     diagnosis_indonesian,
+    emptying_english,
     orphans_english,
     shared_english,
     shared_indonesian,
@@ -46,6 +47,7 @@ CATALOGUES: Mapping[str, Mapping[str, Text]] = {
         **cluster_english.TEXTS,
         **changes_english.TEXTS,
         **orphans_english.TEXTS,
+        **emptying_english.TEXTS,
     },
     "id": {
         **shared_indonesian.TEXTS,
