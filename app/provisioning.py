@@ -51,10 +51,21 @@ def hands(container: Container) -> Cluster:
 @contextmanager
 def commands_of(settings: Settings, clock: Clock) -> Iterator[tuple[Cluster, Commands]]:
     """The cluster of the settings with a way to run commands in its containers. Nothing is asked before the first call."""
-    with cluster_of(settings, clock) as cluster:
-        from models.world.contents import Contents
-        from provisioner.cluster.simulated_commands import SimulatedCommands
+    if settings.kubeconfig is not None:
+        from collectors.sources.kubernetes_connection import Connection, Refused
+        from provisioner.cluster.live import LiveCluster
+        from provisioner.cluster.live_commands import LiveCommands
 
+        connection = Connection(settings.kubeconfig.expanduser(), settings.kube_context)
+        try:
+            yield LiveCluster(connection), LiveCommands(connection.websocket, Refused)
+        finally:
+            connection.close()
+        return
+    from models.world.contents import Contents
+    from provisioner.cluster.simulated_commands import SimulatedCommands
+
+    with cluster_of(settings, clock) as cluster:
         yield cluster, SimulatedCommands(cluster, Contents(world_file(settings).with_name("simulated-volumes")))
 
 

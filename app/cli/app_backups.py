@@ -9,7 +9,7 @@ import typer
 from app.cli import edge
 from app.cli.edge import DataOption
 
-app = typer.Typer(help="Backups of customers' apps: list, make, restore.", no_args_is_help=True)
+app = typer.Typer(help="Backups of customers' apps: list, make, restore, copy.", no_args_is_help=True)
 InstanceOption = Annotated[str, typer.Argument(help="Id of the instance (ins_…).")]
 BackupOption = Annotated[str, typer.Argument(help="Id of the backup (bak_…).")]
 
@@ -60,3 +60,18 @@ def restore(
     with edge.transaction(edge.settings(data)) as ctx:
         made = app_backups.restore(ctx, backup_id=backup, typed_name=name)
     edge.say(f"{made.id} is {made.state}.")
+
+
+@app.command()
+def copy(
+    backup: BackupOption,
+    plan: Annotated[str, typer.Option("--plan", help="Name of a plan; without it the one that the app had.")] = "",
+    name: Annotated[str, typer.Option("--name", help="Name of the new app; without it one that is free.")] = "",
+    data: DataOption = None,
+) -> None:
+    """Order a new app that begins with a backup's content, also of an app that was deleted."""
+    from app.services import app_copies
+
+    with edge.parts(edge.settings(data)) as made, made.transaction(edge.actor(), "cli") as ctx:
+        placed = app_copies.copy(ctx, backup_id=backup, seal=made.seal, plan=plan, name=name)
+    edge.say(f"{placed.id}: {placed.name} at {placed.address}, {placed.state}.")

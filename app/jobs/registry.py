@@ -15,7 +15,18 @@ from app.services.jobs import Preview
 from models.domain.errors import NotFound
 from models.domain.jobs import JobHome, Rhythm
 
-MODULES: tuple[str, ...] = ("warehouse", "inventory", "traffic", "housekeeping", "backup", "mail", "alerts", "orders", "trials")
+MODULES: tuple[str, ...] = (
+    "warehouse",
+    "inventory",
+    "traffic",
+    "housekeeping",
+    "backup",
+    "mail",
+    "alerts",
+    "orders",
+    "trials",
+    "app_backups",
+)
 """Modules of `app.jobs` that declare jobs."""
 
 

@@ -128,11 +128,10 @@ def restore(ctx: Context, *, backup_id: str, typed_name: str) -> RestoreView:
         raise Invalid(
             f"Type the app's name, “{row.name}”, to confirm: what it has now is overwritten by the backup.", field="typed_name"
         )
-    if not _usable(ctx, backup):
-        raise Conflict("This backup cannot be brought back: it is not whole, or its time is over. Choose another one.")
+    usable(ctx, backup.id)
     if store.open_of(ctx.session, row.id) is not None:
         raise Conflict(f"{row.name} is being saved now. Wait until that is done.")
-    made = _begin(ctx, backup, row, RestoreKind.PLACE)
+    made = begin(ctx, backup, row, RestoreKind.PLACE)
     audit.record(
         ctx,
         action="app_backups.restore",
@@ -143,7 +142,17 @@ def restore(ctx: Context, *, backup_id: str, typed_name: str) -> RestoreView:
     return _restore_view(made)
 
 
-def _begin(ctx: Context, backup: AppBackup, row: Instance, kind: RestoreKind) -> AppRestore:
+def usable(ctx: Context, backup_id: str) -> AppBackup:
+    """A backup that can be brought back now, for whoever may operate its app. For other services."""
+    row = _backup(ctx, backup_id)
+    ctx.require(Permission.OPERATE_OWN_INSTANCES, _seen(ctx, row.instance_id).organization_id)
+    if not _usable(ctx, row):
+        raise Conflict("This backup cannot be brought back: it is not whole, or its time is over. Choose another one.")
+    return row
+
+
+def begin(ctx: Context, backup: AppBackup, row: Instance, kind: RestoreKind) -> AppRestore:
+    """A restore into that app that is wanted from now on. For other services."""
     if store.open_restore_of(ctx.session, row.id) is not None:
         raise Conflict(f"A backup of {row.name} is being brought back already.")
     made = AppRestore(

@@ -122,6 +122,35 @@ class Connection:
             raise self.lost(error) from error
         return response
 
+    def websocket(self, path: str, query: Query) -> Any:
+        """An open websocket to a subresource that speaks in channels (exec), as `websocket.WebSocket`.
+
+        Raises Refused when the API says no (with its status), Unavailable when nobody answers, Misconfigured for the credentials.
+        """
+        from kubernetes.stream import ws_client
+        from websocket import WebSocketBadStatusException, WebSocketException
+
+        client: Any = ws_client  # it has no types
+        api = self._current()
+        _, url, headers, *_ = api.param_serialize("GET", path, query_params=list(query), auth_settings=["BearerToken"])
+        given = {name.lower(): value for name, value in headers.items() if name.lower() == "authorization"}
+        try:
+            return client.create_websocket(api.configuration, client.get_websocket_url(url), given)
+        except WebSocketBadStatusException as error:
+            if error.status_code == 401:
+                self.renew()
+                raise Misconfigured(
+                    f"The Kubernetes API at {self._host()} refuses the credentials of {self.source} (401). Renew them; they are read again."
+                ) from error
+            body = error.resp_body or b""
+            try:
+                message = str(json.loads(body)["message"])
+            except (ValueError, KeyError, TypeError):
+                message = bytes(body)[:200].decode(errors="replace") or str(error)
+            raise Refused(error.status_code, message) from error
+        except (WebSocketException, OSError) as error:
+            raise self.lost(error) from error
+
     def read(self, path: str, query: Query) -> dict[str, Any]:
         """The parsed answer of a GET."""
         response = self.get(path, query)

@@ -25,7 +25,8 @@ class Contents:
     def read(self, uid: str) -> Iterator[bytes]:
         """What was written last, else what the world invents for the volume; in pieces."""
         if self._folder is None:
-            yield self._held.get(uid) or invented(uid)
+            held = self._held.get(uid, invented(uid))
+            yield from (held[begin : begin + PIECE] for begin in range(0, len(held), PIECE))
             return
         try:
             with (self._folder / _name(uid)).open("rb") as file:

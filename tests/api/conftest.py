@@ -190,6 +190,7 @@ def _order(live: Container, user_id: str, home: str) -> None:
                         sha256="0" * 64,
                         parts='[["database", "dump", 1000000], ["web", "site", 48000]]',
                         again_at=NOW,
+                        secrets=live.seal.seal("{}", f"app-backup:{row.instance_id}"),
                         created_by_name="backups",
                         created_at=NOW,
                         started_at=NOW,

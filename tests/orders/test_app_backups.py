@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.backup_driver import BackupDriver
-from app.services import app_backups, changesets, instances, operations
+from app.services import app_backups, app_copies, changesets, decisions, instances, operations
 from app.services.orders import OrderView
 from models.domain.app_backups import BackupReason, BackupState, RestoreState
 from models.domain.errors import Conflict, Invalid, NotFound, NotPermitted
@@ -17,6 +17,7 @@ from models.domain.instances import State
 from models.store import app_backups as store
 from models.store.app_backups import AppBackup
 from provisioner.cluster.commands import CommandFailed, Place
+from provisioner.secrets import opened
 from tests.orders.conftest import Shop
 from tests.stories import a_customer
 
@@ -153,6 +154,42 @@ def test_deleting_takes_a_last_backup_first(shop: Shop, app: OrderView) -> None:
     assert (last.reason, last.state) == (BackupReason.DELETION, BackupState.DONE)
     assert ("web", "site", len(site)) in {(part.of, part.what, part.size) for part in last.parts}
     assert last.usable
+
+
+def test_a_deleted_app_is_brought_back_as_a_new_one_with_its_secrets(shop: Shop, app: OrderView) -> None:
+    site, database = _written(shop, app, "site", b"pages"), _written(shop, app, "database", b"rows")
+    before = _secrets(shop, app)
+    with shop.acting() as ctx:
+        assert app_copies.of_deleted(ctx, organization_id=app.organization_id) == ()
+        operations.remove(ctx, instance_id=app.instance_id, typed_name=app.name)
+    shop.work(passes=40)
+    assert _state(shop, app) is State.GONE
+    with shop.acting() as ctx:
+        (last,) = app_copies.of_deleted(ctx, organization_id=app.organization_id)
+        with pytest.raises(Conflict, match="had its free trial"):
+            app_copies.copy(ctx, backup_id=last.id, seal=shop.container.seal)
+    with shop.acting() as ctx:
+        copied = app_copies.copy(ctx, backup_id=last.id, seal=shop.container.seal, plan="starter", name="again")
+    shop.work(passes=5)
+    with shop.acting() as ctx:
+        (waits,) = app_backups.of_app(ctx, instance_id=copied.instance_id).restores
+    assert waits.state is RestoreState.WANTED, "it is not paid for"
+    with shop.acting(shop.staff) as ctx:
+        decisions.received(ctx, order_id=copied.id)
+    shop.work(passes=50)
+    with shop.acting() as ctx:
+        (done,) = app_backups.of_app(ctx, instance_id=copied.instance_id).restores
+    assert (done.state, done.why) == (RestoreState.DONE, "")
+    assert _state(shop, copied) is State.READY
+    assert (_read(shop, copied, "site"), _read(shop, copied, "database")) == (site, database)
+    assert _secrets(shop, copied) == before
+    with shop.acting(_stranger(shop)) as ctx, pytest.raises(NotFound):
+        app_copies.copy(ctx, backup_id=last.id, seal=shop.container.seal, plan="starter")
+    shop.clock.advance(timedelta(days=31))
+    with shop.acting() as ctx:
+        assert app_copies.of_deleted(ctx, organization_id=app.organization_id) == ()
+        with pytest.raises(Conflict, match="time is over"):
+            app_copies.copy(ctx, backup_id=last.id, seal=shop.container.seal, plan="starter")
 
 
 def test_a_deletion_stops_when_the_last_backup_cannot_be_made(shop: Shop, app: OrderView) -> None:
@@ -316,6 +353,17 @@ def _written(shop: Shop, app: OrderView, claim: str, content: bytes) -> bytes:
 
 def _read(shop: Shop, app: OrderView, claim: str) -> bytes:
     return b"".join(shop.contents.read(_uid(shop, app, claim)))
+
+
+def _secrets(shop: Shop, app: OrderView) -> dict[str, str]:
+    found = shop.cluster.read("Secret", _namespace(shop, app), "secrets")
+    assert found is not None
+    return opened(found)
+
+
+def _stranger(shop: Shop) -> Any:
+    with shop.store.transaction() as session:
+        return a_customer(session, name="Somebody else").actor
 
 
 def _as_token(shop: Shop) -> Any:
