@@ -14,7 +14,7 @@ from app.gateways.payments import Answer, Charge, DummyGateway, PaymentGateway
 from app.jobs.runner import new_worker
 from app.logs import logger
 from app.services import decisions, drift, passes
-from app.services.credentials import PURPOSE
+from app.services.credentials import PURPOSE, filled
 from app.services.passes import Proof, Work
 from models.domain.access import job_actor
 from models.domain.changesets import ChangeState, Purpose
@@ -27,6 +27,7 @@ from provisioner.reconcile import Done
 from provisioner.secrets import draw
 
 if TYPE_CHECKING:
+    from app.gateways.sign_in import Doorman
     from collectors.sources.port import ProbeSource
 
 log = logger(__name__)
@@ -47,6 +48,7 @@ class Driver:
         cluster: Cluster,
         *,
         prober: ProbeSource | None = None,
+        doorman: Doorman | None = None,
         gateway: PaymentGateway | None = None,
         across: int = ACROSS,
         lease: timedelta = passes.LEASE,
@@ -54,6 +56,7 @@ class Driver:
         self._container = container
         self._cluster = cluster
         self._prober = prober
+        self._doorman = doorman
         self._gateway = gateway or DummyGateway()
         self._across = across
         self._lease = lease
@@ -160,9 +163,17 @@ class Driver:
         target = ProbeTarget(work.address, work.wanted.namespace)
         row = self._prober.probe([target], self._container.clock.now()).to_dicts()[0]
         if row["outcome"] == "up":
-            return Proof(True)
+            return self._signed_in(work)
         # what only this machine can be blamed for says nothing about the app
         return Proof(False, row["reason"] or "no answer", final=row["outcome"] == "unknown")
+
+    def _signed_in(self, work: Work) -> Proof:
+        """An app that is made has its first sign-in proven; later its password is the customer's, who may have changed it."""
+        request = work.wanted.template.proof
+        if self._doorman is None or request is None or work.purpose is not Purpose.CREATE:
+            return Proof(True)
+        tried = self._doorman.sign_in(work.address, filled(work.wanted, request, reconcile.credentials(self._cluster, work.wanted)))
+        return Proof(tried.right, tried.reason, refused=tried.refused)
 
     def settle(self) -> int:
         """Ask the gateway about all open payments of orders; how many came in."""

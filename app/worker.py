@@ -12,7 +12,7 @@ from app.backup_driver import BackupDriver
 from app.config import Settings
 from app.container import Container
 from app.driver import Driver
-from app.gateways import backup_target
+from app.gateways import backup_target, sign_in
 from app.jobs.scheduler import Scheduler
 from app.provisioning import commands_of
 from app.services import offers
@@ -47,7 +47,7 @@ def _main(settings: Settings) -> None:
         _publish(made)
         scheduler = Scheduler(made, JobHome.WORKER)
         with commands_of(settings, made.clock) as (cluster, commands):
-            driver = Driver(made, cluster, prober=container.prober(settings, made.clock))
+            driver = Driver(made, cluster, prober=container.prober(settings, made.clock), doorman=sign_in.doorman(settings))
             backups = BackupDriver(made, cluster, commands, backup_target.target(settings.app_backups, settings.app_backups_folder))
             scheduler.start()
             driver.start()

@@ -140,6 +140,7 @@ def apply(work: WorkOption, data: DataOption = None) -> None:
 
     from app import container
     from app.driver import Driver
+    from app.gateways import sign_in
     from app.provisioning import cluster_of
     from app.services import changesets
 
@@ -147,7 +148,7 @@ def apply(work: WorkOption, data: DataOption = None) -> None:
     with edge.reading(found) as ctx:
         change_set = _change_set(ctx, work)
     with edge.parts(found) as made, cluster_of(found, made.clock) as cluster:
-        driver = Driver(made, cluster, prober=container.prober(found, made.clock))
+        driver = Driver(made, cluster, prober=container.prober(found, made.clock), doorman=sign_in.doorman(found))
         told = ""
         for _ in range(MOST_PASSES):
             driver.settle()

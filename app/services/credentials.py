@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.auth.seal import Seal
@@ -13,7 +14,7 @@ from models.domain.access import ActorKind, Permission
 from models.domain.errors import Conflict, NotFound, NotPermitted
 from models.store import instances
 from models.store import specifications as store
-from provisioner.catalogue.schema import REFERENCE
+from provisioner.catalogue.schema import REFERENCE, SignIn
 from provisioner.wanted import Wanted, resolved
 
 PURPOSE = "credentials"
@@ -63,6 +64,15 @@ def reveal(ctx: Context, *, instance_id: str, seal: Seal, recent: bool) -> tuple
     values: dict[str, str] = json.loads(seal.unseal(kept.sealed, f"{PURPOSE}:{row.id}"))
     audit.record(ctx, action="instances.reveal", subject=row.id, organization=row.organization_id, after={"name": row.name})
     return tuple(Credential(one.label, _value(wanted, one.value, values), one.secret) for one in wanted.template.credentials)
+
+
+def filled(wanted: Wanted, request: SignIn, values: Mapping[str, str]) -> SignIn:
+    """A sign-in with what is known and drawn put in."""
+    parts = {
+        key: {name: _value(wanted, text, dict(values)) for name, text in getattr(request, key).items()}
+        for key in ("fields", "headers")
+    }
+    return request.model_copy(update=parts)
 
 
 def _value(wanted: Wanted, text: str, values: dict[str, str]) -> str:

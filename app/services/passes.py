@@ -25,6 +25,8 @@ LEASE = timedelta(seconds=60)
 ADDRESS = "address"
 """The phase in which everything stands and the address has to answer."""
 ADDRESS_POLL = timedelta(seconds=2)
+SIGN_IN_POLL = timedelta(seconds=30)
+"""Apps count wrong sign-ins and lock the door after some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +44,13 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Whether the address answered. `final`: there is no use in asking again (nobody can reach it from here)."""
+    """Whether the address answered, and took the credentials where that is tried. `final`: there is no use in asking again (nobody can
+    reach it from here). `refused`: it answers, but not to the credentials."""
 
     answered: bool
     reason: str = ""
     final: bool = False
+    refused: bool = False
 
 
 def due(ctx: Context, *, limit: int) -> tuple[str, ...]:
@@ -128,8 +132,10 @@ def _stands(ctx: Context, row: store.ChangeSet, instance: Instance, work: Work, 
         if row.deadline is None:
             row.deadline = ctx.now + timedelta(seconds=work.wanted.template.ready_within_seconds)
         if ctx.now >= row.deadline:
-            return _stop(ctx, row, instance, f"Everything runs, but {instance.address} does not answer: {proof.reason}")
-        return _wait(ctx, row, ADDRESS, f"The address does not answer yet: {proof.reason}", ctx.now + ADDRESS_POLL)
+            said = "answers, but nobody can sign in" if proof.refused else "does not answer"
+            return _stop(ctx, row, instance, f"Everything runs, but {instance.address} {said}: {proof.reason}")
+        said = "The address answers, but nobody can sign in yet" if proof.refused else "The address does not answer yet"
+        return _wait(ctx, row, ADDRESS, f"{said}: {proof.reason}", ctx.now + (SIGN_IN_POLL if proof.refused else ADDRESS_POLL))
     _reach(ctx, row, "done")
     told = proof.reason if proof is not None and not proof.answered else ""
     _close(ctx, row, ChangeState.DONE, f"Only the rollout was seen: {told}" if told else "")

@@ -119,3 +119,5 @@ def _texts(template: Template) -> Iterator[tuple[Place, str]]:
         yield from ((("backup", number), word) for word in (*backup.dump, *backup.restore))
     yield from ((("upgrade",), word) for word in template.upgrade.command)
     yield from ((("credentials", number, "value"), one.value) for number, one in enumerate(template.credentials))
+    for key in ("fields", "headers") if template.proof is not None else ():
+        yield from ((("proof", key, name), text) for name, text in getattr(template.proof, key).items())

@@ -224,6 +224,31 @@ class Credential(Strict):
     secret: bool = False
 
 
+class Answer(Strict):
+    """How an app says that a sign-in was right. `cookie`: the beginning of a cookie's name; `says`: a word of the body."""
+
+    status: Annotated[int, Field(ge=200, le=499)]
+    cookie: str = ""
+    says: str = ""
+
+    @model_validator(mode="after")
+    def _a_sign(self) -> Answer:
+        if not self.cookie and not self.says:
+            raise ValueError("names a cookie or a word: a status alone proves no sign-in")
+        return self
+
+
+class SignIn(Strict):
+    """The request with which the app's own page signs in, as its maker documents it: the drawn credentials are tried with it at the app's
+    address before the app is called ready."""
+
+    path: AbsolutePath
+    kind: Literal["form", "json"] = "json"
+    fields: Annotated[dict[str, str], Field(min_length=1)]
+    headers: dict[str, str] = {}
+    answers: Annotated[tuple[Answer, ...], Field(min_length=1)]
+
+
 class Plan(Strict):
     """`cpu` and `memory` are limits of the whole app; memory is reserved in full, CPU by the template's `cpu_reserved`."""
 
@@ -268,6 +293,7 @@ class Template(Strict):
 
     The app then gets those instead. Without an entry it gets the component's variables as they are.
     """
+    proof: SignIn | None = None
     plans: Annotated[tuple[Plan, ...], Field(min_length=1)]
     cpu_reserved: Share = 0.2
     """The part of a plan's CPU that is requested; the rest is had when nobody else wants it."""

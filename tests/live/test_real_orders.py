@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from app.gateways.sign_in import HttpDoorman, Tried
 from app.services import app_logs, changesets, credentials, instances
 from app.services.orders import OrderView
 from collectors.sources.kubernetes import KubernetesInventory
@@ -22,6 +23,7 @@ from collectors.sources.prober import HttpProber
 from models.domain.clock import SystemClock
 from models.domain.instances import State
 from provisioner.catalogue import Template
+from provisioner.catalogue.schema import SignIn
 from tests.live.conftest import Bed, until
 from tests.live.entrance import Entrance, entrance
 from tests.orders.conftest import Shop
@@ -43,12 +45,26 @@ def on_this_bed() -> list[Template]:
 
 
 @dataclass
+class Noting:
+    """A doorman whose answers are kept."""
+
+    inner: HttpDoorman
+    said: dict[str, list[Tried]] = field(default_factory=dict)
+
+    def sign_in(self, address: str, request: SignIn) -> Tried:
+        tried = self.inner.sign_in(address, request)
+        self.said.setdefault(address, []).append(tried)
+        return tried
+
+
+@dataclass
 class Street:
     """A shop, and the way in from outside."""
 
     shop: Shop
     entrance: Entrance
     logs: KubernetesLogs
+    doorman: Noting
 
     def host(self, app: OrderView) -> str:
         with self.shop.acting() as ctx:
@@ -84,10 +100,10 @@ def street(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stree
         assert inventory.wait(60)
         with entrance(folder, kubectl, DOMAINS) as way, live(folder, real=True) as site:
             patch.setenv("SSL_CERT_FILE", str(way.trusted))
-            prober = HttpProber(way.place)
+            prober, doorman = HttpProber(way.place), Noting(HttpDoorman(way.place))
             connection = Connection(folder / "kubeconfig")
-            with shop_on(site, folder, prober=prober, cluster=Looked(inventory), templates=on_this_bed()) as shop:
-                yield Street(shop, way, KubernetesLogs(connection))
+            with shop_on(site, folder, prober=prober, doorman=doorman, cluster=Looked(inventory), templates=on_this_bed()) as shop:
+                yield Street(shop, way, KubernetesLogs(connection), doorman)
             prober.close()
             connection.close()
     finally:
@@ -119,6 +135,9 @@ def test_wordpress_answers_at_its_address_and_its_owner_signs_in(street: Street)
         steps = [step.name for step in changesets.steps(ctx, change_set_id=work.id) if step.verb == "phase"]
     assert steps == ["walls", "storage", "inside", "app", "setup", "entrance", "address"]
     assert work.reason == ""
+    # it was called ready because the drawn password signed in, and was tried no more often than it had to be
+    assert street.doorman.said[f"https://{host}"][-1] == Tried(True)
+    assert not any(tried.refused for tried in street.doorman.said[f"https://{host}"])
     (job,) = shop.cluster.find("Job", space, {})
     assert job["status"]["succeeded"] == 1
     # the setup step's own words, of a real container; the drawn password is in none of them

@@ -57,6 +57,7 @@ def shop_on(
     folder: Path,
     *,
     prober: Any = None,
+    doorman: Any = None,
     cluster: Any = None,
     templates: Iterable[Template] | None = None,
     across: int = 4,
@@ -79,7 +80,7 @@ def shop_on(
     with container.transaction(job_actor("catalogue"), "cli") as ctx:
         offers.publish(ctx, templates=templates if templates is not None else TEMPLATES.values())
     shop = Shop(store, clock, site.cluster, seen, prober or Prober(), container, customer, staff)
-    driver = Driver(container, site.cluster, prober=shop.prober, across=across)
+    driver = Driver(container, site.cluster, prober=shop.prober, doorman=doorman, across=across)
     driver.start()
     try:
         yield shop

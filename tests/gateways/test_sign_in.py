@@ -1,0 +1,158 @@
+"""The first sign-in of each app, against stubs that speak what its maker documents."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs
+
+import pytest
+
+from app.gateways.sign_in import HttpDoorman, Tried
+from app.services.credentials import filled
+from provisioner.catalogue.schema import SignIn
+from provisioner.secrets import draw
+from tests.provisioner.orders import TEMPLATES, an_instance
+
+pytestmark = pytest.mark.loopback
+Answer = tuple[int, dict[str, str], str]
+
+
+@dataclass
+class Stub:
+    """One app at its door. `state` makes it answer otherwise than by its rules."""
+
+    template: str
+    name: str
+    password: str
+    state: str = ""
+    asked: list[str] = field(default_factory=list)
+
+    def answer(self, path: str, headers: dict[str, str], body: str) -> Answer:
+        self.asked.append(path)
+        if self.state == "starting":
+            return 503, {}, "starting"
+        return {"n8n": self._n8n, "ghost": self._ghost, "wordpress": self._wordpress}[self.template](path, headers, body)
+
+    def _n8n(self, path: str, headers: dict[str, str], body: str) -> Answer:
+        if path != "/rest/login":
+            return 404, {}, ""
+        given = json.loads(body)
+        if (given.get("emailOrLdapLoginId"), given.get("password")) != (self.name, self.password):
+            return 401, {}, '{"code":401,"message":"Wrong username or password. Do you have caps lock on?"}'
+        return 200, {"Set-Cookie": "n8n-auth=ey.ey.ey; Max-Age=604800; Path=/; HttpOnly; Secure; SameSite=Lax"}, '{"data":{}}'
+
+    def _ghost(self, path: str, headers: dict[str, str], body: str) -> Answer:
+        if path != "/ghost/api/admin/session/":
+            return 404, {}, ""
+        if not headers.get("origin"):
+            return (
+                400,
+                {},
+                '{"errors":[{"message":"Could not determine origin of request. Please ensure an Origin or Referrer header is present."}]}',
+            )
+        given = json.loads(body)
+        if (given.get("username"), given.get("password")) != (self.name, self.password):
+            return 422, {}, '{"errors":[{"message":"Your password is incorrect.","code":"PASSWORD_INCORRECT"}]}'
+        cookie = {"Set-Cookie": "ghost-admin-api-session=s%3Ax; Path=/ghost; HttpOnly; Secure; SameSite=None"}
+        if self.state == "new device":
+            return 403, cookie, '{"errors":[{"message":"User must verify session to login.","code":"2FA_NEW_DEVICE_DETECTED"}]}'
+        return 201, cookie, "Created"
+
+    def _wordpress(self, path: str, headers: dict[str, str], body: str) -> Answer:
+        if path != "/wp-login.php":
+            return 404, {}, ""
+        given = {key: values[0] for key, values in parse_qs(body).items()}
+        if "wordpress_test_cookie" not in headers.get("cookie", ""):
+            return 200, {}, "Error: Cookies are blocked or not supported by your browser."
+        if (given.get("log"), given.get("pwd")) != (self.name, self.password):
+            return (
+                200,
+                {"Set-Cookie": "wordpress_test_cookie=WP%20Cookie%20check; path=/"},
+                "Error: The password you entered is incorrect.",
+            )
+        return 302, {"Set-Cookie": "wordpress_logged_in_0a1b=owner%7C1; path=/; secure; HttpOnly", "Location": "/wp-admin/"}, ""
+
+
+@contextmanager
+def at_its_door(stub: Stub) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            assert self.headers["Host"].startswith("kopi.")
+            status, headers, text = stub.answer(self.path, {k.lower(): v for k, v in self.headers.items()}, body)
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Says nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def asked(template: str) -> tuple[SignIn, Stub]:
+    """The catalogue's request with drawn values, and an app that was set up with the same."""
+    wanted = an_instance(TEMPLATES[template])
+    values = draw(wanted.template)
+    assert wanted.template.proof is not None
+    name = "owner" if template == "wordpress" else wanted.email
+    return filled(wanted, wanted.template.proof, values), Stub(template, name, values["owner-password"])
+
+
+APPS = sorted(one.id for one in TEMPLATES.values() if one.proof is not None)
+
+
+def test_every_template_with_a_password_says_how_it_is_proven() -> None:
+    assert {"ghost", "n8n", "wordpress"} <= set(APPS)
+
+
+@pytest.mark.parametrize("template", ["ghost", "n8n", "wordpress"])
+def test_drawn_credentials_sign_in_and_others_do_not(template: str) -> None:
+    request, stub = asked(template)
+    with at_its_door(stub) as place:
+        doorman, address = HttpDoorman(place), f"http://kopi.{template}.apps.example"
+        assert doorman.sign_in(address, request) == Tried(True)
+        right = stub.password
+        stub.password = "another"
+        refused = doorman.sign_in(address, request)
+        assert refused.refused
+        assert not refused.right
+        assert "did not take the credentials" in refused.reason
+        assert right not in refused.reason
+        stub.state = "starting"
+        starting = doorman.sign_in(address, request)
+        assert (starting.right, starting.refused) == (False, False)
+        assert "(503)" in starting.reason
+
+
+def test_ghost_that_mails_a_code_to_a_new_device_has_taken_the_password() -> None:
+    request, stub = asked("ghost")
+    stub.state = "new device"
+    with at_its_door(stub) as place:
+        assert HttpDoorman(place).sign_in("http://kopi.ghost.apps.example", request) == Tried(True)
+        stub.password = "another"
+        assert HttpDoorman(place).sign_in("http://kopi.ghost.apps.example", request).refused
+
+
+def test_nobody_at_the_door_is_no_refusal() -> None:
+    request, stub = asked("n8n")
+    with at_its_door(stub) as place:
+        pass
+    tried = HttpDoorman(place).sign_in("http://kopi.n8n.apps.example", request)
+    assert not tried.right
+    assert not tried.refused
+    assert "no answer" in tried.reason
