@@ -14,6 +14,7 @@ from app.cli import (
     components,
     diagnosis,
     doctor,
+    drift,
     jobs,
     orders,
     serving,
@@ -38,6 +39,7 @@ doctor.add(app)
 soak.add(app)
 orders.add(app)
 diagnosis.add(app)
+drift.add(app)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(components.app, name="components")
 app.add_typer(users.app, name="user")

@@ -80,7 +80,7 @@ def list_(
 ) -> Page[AuditView]:
     """For staff: newest first. `action` is the beginning of one; times are half open."""
     ctx.require(Permission.SEE_AUDIT)
-    return _search(
+    return search(
         ctx, limit, after, organization_id=organization, actor_id=actor, action=action, subject=subject, since=since, until=until
     )
 
@@ -90,10 +90,11 @@ def of_organization(
 ) -> Page[AuditView]:
     """What was changed about one organization, by its members and by staff, newest first."""
     ctx.require(Permission.SEE_OWN_AUDIT, organization_id)
-    return _search(ctx, limit, after, organization_id=organization_id, action=action)
+    return search(ctx, limit, after, organization_id=organization_id, action=action)
 
 
-def _search(ctx: Context, limit: int, after: str | None, **wanted: Any) -> Page[AuditView]:
+def search(ctx: Context, limit: int, after: str | None, **wanted: Any) -> Page[AuditView]:
+    """Changes as the store finds them, newest first. For other services, which check rights."""
     if after is not None and not (after.isascii() and after.isdecimal() and len(after) < 19):
         raise Invalid("This cursor is none that the audit has given out. Begin again without it.", field="after")
     rows = store.search(ctx.session, **wanted, before_id=int(after) if after else None, limit=limited(limit) + 1)

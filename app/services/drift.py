@@ -1,12 +1,15 @@
-"""Drift: apps that are otherwise in the cluster than they are wanted, put back or told, by a setting. For the provisioner's driver."""
+"""Drift: apps that are otherwise in the cluster than they are wanted, put back or told, by a setting; and what was found of it."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from app.context import Context
 from app.services import audit, changesets, outbox, settings, specifications
+from app.services.paging import Page
 from models.domain.access import Permission
 from models.domain.changesets import Purpose
 from models.domain.instances import State
@@ -18,8 +21,45 @@ from provisioner.changes import Change
 from provisioner.guards import Objection
 from provisioner.wanted import Wanted
 
+
+@dataclass(frozen=True, slots=True)
+class DriftView:
+    """That somebody changed an app in the cluster. `by`: field managers as the API names them; `put_back`: whether it was repaired."""
+
+    at: datetime
+    instance_id: str
+    app: str
+    namespace: str
+    organization_id: str
+    by: str
+    what: tuple[str, ...]
+    put_back: bool
+
+
 STANDS = frozenset({State.READY, State.DEGRADED, State.STOPPED})
 MOST_TOLD = 10
+ACTION = "instances.drift"
+
+
+def recent(ctx: Context, *, limit: int = 100, after: str | None = None) -> Page[DriftView]:
+    """What was found otherwise than wanted, the newest first; for staff."""
+    ctx.require(Permission.SEE_CLUSTER)
+    found = audit.search(ctx, limit, after, action=ACTION)
+    return Page(tuple(_view(ctx, row) for row in found.items), found.after)
+
+
+def _view(ctx: Context, row: audit.AuditView) -> DriftView:
+    app = instances.by_id(ctx.session, row.subject)
+    return DriftView(
+        at=row.at,
+        instance_id=row.subject,
+        app=app.name if app else "",
+        namespace=app.namespace if app else "",
+        organization_id=row.organization_id or "",
+        by=str(row.after.get("by", "")),
+        what=tuple(map(str, row.after.get("what", ()))),
+        put_back=bool(row.after.get("put_back")),
+    )
 
 
 def watched(ctx: Context) -> tuple[str, ...]:
@@ -63,7 +103,7 @@ def found(ctx: Context, *, seen: Wanted, changes: Sequence[Change], objections: 
             return False
     audit.record(
         ctx,
-        action="instances.drift",
+        action=ACTION,
         subject=row.id,
         organization=row.organization_id,
         after={"by": by, "what": what[:MOST_TOLD], "put_back": repair},

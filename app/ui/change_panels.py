@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.services import changesets
 from app.services.changesets import ChangeSetView, StepView
+from app.services.drift import DriftView
 from app.ui import layout, navigation, state, tables
 from app.ui.actions import act
 from app.ui.gate import Viewer
@@ -80,6 +81,23 @@ def listed(viewer: Viewer, rows: Sequence[ChangeSetView], *, key: str = "changes
         viewer, rows, columns, key=key, alt=say("table.change_sets"), empty="provisioning.none",
         opening=Opening("provisioning", lambda r: {"change": r.id}) if viewer.actor.may(Permission.SEE_CLUSTER) else None,
     )  # fmt: skip
+
+
+def drifted(viewer: Viewer, rows: Sequence[DriftView]) -> None:
+    """What others changed in the cluster on apps that Moorage runs; nothing at all while nobody did."""
+    if not rows:
+        return
+    say = viewer.say.text
+    columns = [
+        Column("at", say("column.at"), lambda r: r.at, "moment"),
+        Column("app", say("column.app"), lambda r: r.app, width=150),
+        Column("namespace", say("column.namespace"), lambda r: r.namespace, width=220),
+        Column("by", say("column.by"), lambda r: r.by, width=150),
+        Column("put_back", say("column.put_back"), lambda r: r.put_back, "flag"),
+        Column("what", say("column.would_do"), lambda r: " ".join(r.what), width=420),
+    ]
+    with layout.card(viewer.say("drift.title"), note=viewer.say("drift.note"), key="drift", stretch=False):
+        tables.show(viewer, rows, columns, key="drift_table", alt=say("table.drift"))
 
 
 def one(viewer: Viewer, row: ChangeSetView, steps: Sequence[StepView]) -> None:

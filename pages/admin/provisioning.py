@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app.services import changesets, orders, organizations, orphans
+from app.services import changesets, drift, orders, organizations, orphans
 from app.ui import change_panels, diagnosis_panels, gate, layout, order_decisions, orphan_panels, queries, state
 from app.ui.gate import Viewer
 from models.domain.access import Permission
@@ -29,6 +29,7 @@ def overview(viewer: Viewer) -> None:
         names = {id: queries.ask(organizations.get, organization_id=id).name for id in {row.organization_id for row in waiting}}
         order_decisions.cards(viewer, waiting, names)
     orphan_panels.panel(viewer, queries.ask(orphans.list_))
+    change_panels.drifted(viewer, queries.ask(drift.recent, limit=20).items)
     with layout.card(say("provisioning.changes"), note=say("provisioning.changes_note"), key="changes_card", stretch=False):
         change_panels.listed(viewer, change_panels.ordered(going, over))
 

@@ -43,6 +43,7 @@ def test_what_the_design_promises_is_there():
         "up", "web", "worker", "migrate", "backup", "restore", "collect", "jobs run", "jobs preview", "jobs list", "user add",
         "user reset", "user list", "token make", "warehouse sql", "warehouse describe", "warehouse export",
         "warehouse import", "catalogue list", "catalogue check", "doctor", "soak",
+        "changes", "apply", "diagnose", "logs", "drift",
     }  # fmt: skip
 
 
@@ -179,3 +180,7 @@ def test_commands_on_a_directory_that_is_not_there_say_so(tmp_path):
 
 def test_migrating_twice_changes_nothing(command):
     assert command("migrate") == command("migrate")
+
+
+def test_drift_says_that_nothing_is_run_yet(command):
+    assert "Moorage runs no app yet." in command("drift")

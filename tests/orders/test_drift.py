@@ -8,9 +8,10 @@ from datetime import timedelta
 import pytest
 from sqlmodel import select
 
-from app.services import changesets, instances, operations, settings
+from app.services import changesets, drift, instances, operations, settings
 from app.services.orders import OrderView
 from models.domain.changesets import ChangeState, Purpose
+from models.domain.errors import NotPermitted
 from models.domain.instances import State
 from models.store import audit, mail
 from provisioner.changes import Change, Verb
@@ -116,3 +117,25 @@ def test_who_changed_it_is_whoever_the_api_remembers() -> None:
     ]
     change = Change(Verb.UPDATE, "Deployment", "web", found={"metadata": {"managedFields": fields}})
     assert managers([change, Change(Verb.CREATE, "Service", "web")]) == ("kubectl-edit", "helm")
+
+
+def test_what_was_found_is_listed_for_staff_alone_with_who_did_it(shop: Shop, app: OrderView) -> None:
+    with shop.acting(shop.staff) as ctx:
+        assert drift.recent(ctx).items == ()
+    _somebody_scales(shop, app)
+    shop.driver.look_after()
+    shop.work()
+    with shop.acting(shop.staff) as ctx:
+        settings.put(ctx, key="drift", value="report")
+    shop.clock.advance(timedelta(minutes=10))
+    _somebody_scales(shop, app, copies=2)
+    assert shop.driver.look_after() == app.instance_id
+    with shop.acting(shop.staff) as ctx:
+        newest, first = drift.recent(ctx).items
+        one = drift.recent(ctx, limit=1)
+        assert drift.recent(ctx, limit=1, after=one.after).items == (first,)
+    assert (first.put_back, newest.put_back, one.items) == (True, False, (newest,))
+    assert (first.app, first.namespace, first.organization_id) == ("wordpress", _namespace(shop, app), app.organization_id)
+    assert any("web" in sentence for sentence in newest.what)
+    with shop.acting() as ctx, pytest.raises(NotPermitted):
+        drift.recent(ctx)

@@ -32,10 +32,13 @@ class Opened:
 class Operation(BaseModel):
     """What is to be done with an app that Moorage made."""
 
-    operation: Literal["stop", "start", "restart", "plan", "settings", "back"]
+    operation: Literal["stop", "start", "restart", "plan", "settings", "back", "delete"] = Field(
+        description="`delete` takes the data with it and is done by a signed-in person, never by a token."
+    )
     plan: str = Field(default="", max_length=63, description="For `plan`: the plan's name.", examples=["standard"])
     parameters: dict[str, Any] = Field(default={}, max_length=50, description="For `settings`: what changes; the rest stays.")
     generation: int = Field(default=0, ge=0, le=10**9, description="For `back`: whose settings are wanted again.")
+    typed_name: str = Field(default="", max_length=63, description="For `delete`: the app's name once more.", examples=["blog"])
 
 
 @router.get(
@@ -82,7 +85,7 @@ def retry_change_set(caller: Calling, id: Id, key: IdempotencyKey) -> changesets
 @router.post(
     "/instances/{id}/operations",
     operation_id="operate_instance",
-    summary="Stop, start or restart an app, or give it another plan or other settings",
+    summary="Stop, start, restart or delete an app, or give it another plan or other settings",
     responses=answers(400, 409),
 )
 def operate_instance(caller: Calling, id: InstanceId, wanted: Operation, key: IdempotencyKey) -> changesets.ChangeSetView:
@@ -100,5 +103,7 @@ def operate_instance(caller: Calling, id: InstanceId, wanted: Operation, key: Id
                 return operations.change_settings(ctx, instance_id=id, parameters=wanted.parameters)
             case "back":
                 return operations.roll_back(ctx, instance_id=id, generation=wanted.generation)
+            case "delete":
+                return operations.remove(ctx, instance_id=id, typed_name=wanted.typed_name)
 
     return caller.write(key, changesets.ChangeSetView, operate)
