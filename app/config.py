@@ -76,6 +76,8 @@ class Settings(BaseSettings):
     """Label of the ingress controller's pods, as name=value."""
     storage_class: str = ""
     """Class of the apps' volumes; empty: the cluster's default."""
+    certificate_issuer: str = ""
+    """ClusterIssuer of cert-manager for customers' own domains; empty: the ingress sees to their certificates itself."""
     tls_secret: str = ""
     """Name of a certificate's Secret for each app; empty: the ingress has a wildcard certificate of its own."""
     forbidden_networks: str = ""
@@ -169,6 +171,7 @@ class Settings(BaseSettings):
             ingress_namespace=self.ingress_namespace,
             ingress_labels={name: value},
             ingress_class=self.ingress_class or None,
+            certificate_issuer=self.certificate_issuer or None,
             tls_secret=self.tls_secret or None,
             storage_class=self.storage_class or None,
             platform_namespace=self.platform_namespace,

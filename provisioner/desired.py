@@ -12,7 +12,7 @@ from provisioner.isolation import disruption, walls
 from provisioner.labels import Object
 from provisioner.stillness import keepers
 from provisioner.wanted import Wanted, check_namespace
-from provisioner.workloads import claims, deployment, ingress, job, service
+from provisioner.workloads import claims, deployment, ingress, job, own_ingresses, service
 
 
 class Phase(StrEnum):
@@ -66,7 +66,7 @@ def desired(wanted: Wanted) -> tuple[Step, ...]:
             if wanted.running
             else (),
         ),
-        Step(Phase.ENTRANCE, (ingress(wanted),)),
+        Step(Phase.ENTRANCE, (ingress(wanted), *own_ingresses(wanted))),
     )
     return tuple(step for step in steps if step.objects)
 

@@ -31,6 +31,8 @@ class Ground:
     ingress_namespace: str = "kube-system"
     ingress_labels: Mapping[str, str] = field(default_factory=lambda: {"app.kubernetes.io/name": "traefik"})
     ingress_class: str | None = None
+    certificate_issuer: str | None = None
+    """ClusterIssuer of cert-manager for customers' own domains; None where the ingress sees to their certificates itself."""
     tls_secret: str | None = None
     """Name of a certificate's Secret for each app; None where the ingress has a wildcard certificate of its own."""
     storage_class: str | None = None
@@ -73,6 +75,8 @@ class Wanted:
     """Another number makes its containers begin anew."""
     additions: tuple[Addition, ...] = ()
     """What was added, in that order."""
+    domains: tuple[str, ...] = ()
+    """Names of the customer's own at which it answers as well, proven to be theirs."""
     still: bool = False
     """Whether only what a backup or a restore needs is to run (`provisioner.stillness`)."""
 

@@ -304,6 +304,24 @@ def ingress(wanted: Wanted) -> Object:
         "rules": [{"host": wanted.host, "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}],
         "tls": [{"hosts": [wanted.host]} | ({"secretName": wanted.ground.tls_secret} if wanted.ground.tls_secret else {})],
     }
+    return _ingress(wanted, "app", spec)
+
+
+def own_ingresses(wanted: Wanted) -> Iterator[Object]:
+    """One for each domain of the customer's own, so that one without a certificate stands in no other's way."""
+    backend = {"service": {"name": wanted.template.exposes, "port": {"name": "http"}}}
+    issuer = wanted.ground.certificate_issuer
+    for domain in wanted.domains:
+        name = f"own-{hashlib.sha256(domain.encode()).hexdigest()[:10]}"
+        tls: Object = {"hosts": [domain]} | ({"secretName": f"{name}-tls"} if issuer else {})
+        rule = {"host": domain, "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}
+        one = _ingress(wanted, name, {"rules": [rule], "tls": [tls]})
+        if issuer:
+            one["metadata"]["annotations"] = {"cert-manager.io/cluster-issuer": issuer}
+        yield one
+
+
+def _ingress(wanted: Wanted, name: str, spec: Object) -> Object:
     if wanted.ground.ingress_class is not None:
-        spec["ingressClassName"] = wanted.ground.ingress_class
-    return made(wanted, "Ingress", "networking.k8s.io/v1", "app", {"spec": spec})
+        spec = spec | {"ingressClassName": wanted.ground.ingress_class}
+    return made(wanted, "Ingress", "networking.k8s.io/v1", name, {"spec": spec})

@@ -14,6 +14,7 @@ from app.cli import (
     components,
     diagnosis,
     doctor,
+    domains,
     drift,
     jobs,
     orders,
@@ -42,6 +43,7 @@ diagnosis.add(app)
 drift.add(app)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(components.app, name="components")
+app.add_typer(domains.app, name="domains")
 app.add_typer(users.app, name="user")
 app.add_typer(tokens.app, name="token")
 app.add_typer(warehouse.app, name="warehouse")

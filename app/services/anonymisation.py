@@ -16,6 +16,7 @@ from models.domain.organizations import REMOVED_NAME, REMOVED_PERSON, Standing, 
 from models.store import (
     app_backups,
     changesets,
+    domains,
     idempotency,
     instances,
     links,
@@ -67,6 +68,7 @@ def anonymise(ctx: Context, *, organization_id: str, typed_name: str) -> Anonymi
     words = {row.name, row.slug, *((row.label,) if row.label else ())}
     words |= {word for user in leaving for word in (user.name, user.email)}
     words |= {invitation.email for invitation in members.invitations_of(ctx.session, row.id)}
+    words |= {one.name for app in apps for one in domains.of_instance(ctx.session, app.id)}
     gone_mail = [user.email for user in leaving]
 
     row.name, row.slug, row.label = REMOVED_NAME, f"removed-{row.id.removeprefix('org_')}", None
@@ -76,6 +78,7 @@ def anonymise(ctx: Context, *, organization_id: str, typed_name: str) -> Anonymi
     tokens.revoke_all(ctx.session, ctx.now, organization_id=row.id)
     instances.blank_addresses(ctx.session, row.id)
     specifications.blank(ctx.session, [app.id for app in apps])
+    domains.drop(ctx.session, [app.id for app in apps])
     changesets.blank(ctx.session, [app.id for app in apps])
     app_backups.blank(ctx.session, [app.id for app in apps])
     orders.blank(ctx.session, row.id)

@@ -19,7 +19,7 @@ from models.domain.errors import Conflict, Invalid, NotFound, NotPermitted
 from models.domain.instances import LIVING, State
 from models.domain.subscriptions import ENDED, SubscriptionState
 from models.domain.subscriptions import move as moved
-from models.store import catalogue, instances, reservations, subscriptions
+from models.store import catalogue, domains, instances, reservations, subscriptions
 from models.store import changesets as rows
 from models.store import specifications as wishes
 from models.store.instances import Instance
@@ -148,6 +148,7 @@ def remove(ctx: Context, *, instance_id: str, typed_name: str) -> ChangeSetView:
             subscriptions.move(
                 ctx.session, subscription.id, subscription.state, moved(subscription.state, SubscriptionState.EXPIRED)
             )
+    domains.drop(ctx.session, [row.id])
     made = changesets.begin(ctx, row, purpose=Purpose.REMOVE)
     _note(ctx, row, "instances.remove", {"name": row.name, "namespace": row.namespace})
     return changesets.get(ctx, change_set_id=made.id)

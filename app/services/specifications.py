@@ -14,7 +14,7 @@ from app.services import editions
 from models.domain import components as components_rules
 from models.domain.components import Added, Keeping
 from models.domain.errors import NotFound
-from models.store import catalogue, organizations
+from models.store import catalogue, domains, organizations
 from models.store import components as component_rows
 from models.store import specifications as store
 from models.store.catalogue import Plan
@@ -52,6 +52,7 @@ def wanted(session: Session, instance: Instance, specification: Specification, g
         generation=specification.generation,
         restarts=specification.restarts,
         additions=beside,
+        domains=tuple(one.name for one in domains.of_instance(session, instance.id) if one.proven_at is not None),
     )
 
 

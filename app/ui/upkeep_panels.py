@@ -11,7 +11,7 @@ import streamlit as st
 from app.services import credentials, operations, upkeep
 from app.services.changesets import ChangeSetView
 from app.services.upkeep import Choice, Generation, Upkeep
-from app.ui import component_panels, gate, layout, navigation, offer_cards, parameter_fields, queries, runtime, state
+from app.ui import component_panels, domain_panels, gate, layout, navigation, offer_cards, parameter_fields, queries, runtime, state
 from app.ui.actions import act
 from app.ui.gate import Viewer
 from app.ui.messages import plain
@@ -64,6 +64,7 @@ def panels(viewer: Viewer, instance_id: str) -> None:
             with st.expander(viewer.say("care.settings"), icon=":material/tune:", expanded=_opened(instance_id)):
                 _settings(viewer, seen)
         component_panels.panel(viewer, seen)
+        domain_panels.panel(viewer, seen)
         with st.expander(viewer.say("care.history"), icon=":material/history:"):
             for one in seen.generations[:SHOWN]:
                 _generation(viewer, seen, one)

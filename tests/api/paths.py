@@ -20,12 +20,13 @@ def operations(schema: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, str]
 
 def filled(program: Program, path: str, party: Party) -> str:
     """The path with ids that belong to `party`."""
-    making = "/operations" in path or "/components" in path
+    making = "/operations" in path or "/components" in path or "/domains" in path
     made = program.ordered_by(party, open_=False).instance_id if making else ""
     values = {
         "/orders/{id}": program.ordered_by(party, open_=True).id if "/orders/{id}" in path else "",
         "/change-sets/{id}": program.change_set_of(party) if "/change-sets/{id}" in path else "",
         "/instances/{id}/operations": f"{made}/operations",
+        "/instances/{id}/domains": f"{made}/domains",
         "/instances/{id}/components": f"{made}/components",
         "/instances/{id}/backups": f"{program.backup_of(party).instance_id}/backups",
         "/app-backups/{id}": program.backup_of(party).id,
@@ -35,6 +36,7 @@ def filled(program: Program, path: str, party: Party) -> str:
         "/pods/{uid}": a_pod(program) if "/pods/{uid}" in path else "",
         "/members/{user_id}": party.user_id,
         "/{component}": "valkey",
+        "/{domain}": "shop.example.com",
         "/jobs/{name}": "rollup",
         "/templates/{template}": "wordpress",
         "/occurrences/{id}": an_occurrence(program) if "/occurrences" in path else "",
@@ -66,6 +68,7 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
     "operate_instance": {"operation": "stop"},
     "add_component": {"component": "valkey"},
     "copy_app_backup": {"plan": "starter"},
+    "add_domain": {"name": "shop.example.com"},
     "restore_app_backup": {"typed_name": "ordered-trial"},
     "import_mapping": {"text": "namespace,organization,instance\nkube-system,apotek-melati,\n", "dry_run": True},
     "query_warehouse": {"sql": "SELECT node, count(*) AS samples FROM node_1h GROUP BY node ORDER BY node"},

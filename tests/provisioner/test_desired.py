@@ -186,3 +186,15 @@ def test_a_changed_step_is_another_job() -> None:
 def test_only_namespaces_of_apps() -> None:
     with pytest.raises(Invalid, match="c-"):
         desired(an_instance(TEMPLATES["n8n"], namespace="kube-system"))
+
+
+def test_own_domains_have_an_entrance_and_a_certificate_each() -> None:
+    wanted = an_instance(TEMPLATES["container"], domains=("shop.example.com", "kopi.example"))
+    entrances = [one for one in objects(wanted) if one["kind"] == "Ingress"]
+    assert [one["spec"]["rules"][0]["host"] for one in entrances] == [wanted.host, "shop.example.com", "kopi.example"]
+    assert "annotations" not in entrances[1]["metadata"]
+    assert entrances[1]["spec"]["tls"] == [{"hosts": ["shop.example.com"]}]
+    issued = replace(wanted, ground=replace(wanted.ground, certificate_issuer="letsencrypt"))
+    own = [one for one in objects(issued) if one["kind"] == "Ingress"][1:]
+    assert [one["metadata"]["annotations"] for one in own] == [{"cert-manager.io/cluster-issuer": "letsencrypt"}] * 2
+    assert len({one["spec"]["tls"][0]["secretName"] for one in own}) == 2
