@@ -137,7 +137,7 @@ def backoff(attempts: int) -> timedelta:
 def _advance(cluster: Cluster, wanted: Wanted, drawn: Drawn, now: datetime, agreed: Collection[Agreed], making: bool) -> Outcome:
     sight = observe(cluster, wanted)
     if sight.namespace is not None and sight.namespace["metadata"].get("deletionTimestamp"):
-        return Waiting(f"the namespace {wanted.namespace} is still being deleted", now + backoff(2), Phase.WALLS)
+        return Waiting(_held_by(sight.namespace), now + backoff(2), Phase.WALLS)
     steps = desired(wanted)
     todo = changes(steps, sight.objects, wanted.instance_id, discarded(wanted))
     against = _against(wanted, todo, sight, agreed, making)
