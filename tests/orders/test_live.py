@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from app.services import instances, operations
+from app.services import changesets, credentials, instances, operations
 from app.services.orders import OrderView
 from models.domain.access import MemberRole as Role
 from models.domain.access import member_actor
 from models.domain.instances import State
-from models.store import reservations
+from models.store import reservations, specifications
 from tests.orders.conftest import CONTAINER, Shop
 from tests.orders.on_bed import eventually, idle, shop_on, until_state
-from tests.provisioner.grounds import Site, live
+from tests.provisioner.grounds import Site, live, testbed
 from tests.stories import a_customer
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("bed")]
@@ -75,6 +76,37 @@ def test_many_orders_at_once_all_come_to_stand(bed: Shop) -> None:
         assert reservations.open_(ctx.session, "default") == []
         spaces = {instances.get(ctx, instance_id=one.instance_id).namespace for one in placed}
     assert len(spaces) == MANY
+
+
+def test_an_api_server_that_dies_in_the_middle_only_delays(bed: Shop) -> None:
+    """What it says meanwhile is that nobody answers; then it goes on where it was, with the same credentials."""
+    app = bed.order("wordpress")
+
+    def begun() -> bool:
+        with bed.acting(bed.staff) as ctx:
+            return specifications.credentials(ctx.session, app.instance_id) is not None
+
+    eventually(bed, app, begun)
+    testbed("kill", "apiserver")
+    try:
+
+        def told() -> bool:
+            with bed.acting(bed.staff) as ctx:
+                work = changesets.list_(ctx, instance_id=app.instance_id, limit=1)[0]
+            return work.state.value == "waiting" and "Kubernetes API" in work.reason and work.attempts >= 2
+
+        eventually(bed, app, told)
+    finally:
+        testbed("start", "apiserver")
+    until_state(bed, app, State.READY)
+    with bed.acting() as ctx:
+        found = credentials.reveal(ctx, instance_id=app.instance_id, seal=bed.container.seal, recent=True)
+        namespace = instances.get(ctx, instance_id=app.instance_id).namespace
+    secret = bed.cluster.read("Secret", namespace, "secrets")
+    assert secret is not None
+    assert base64.b64decode(secret["data"]["owner-password"]).decode() == next(one.value for one in found if one.secret)
+    assert len(bed.cluster.find("Deployment", namespace, {})) == 2
+    assert len(bed.cluster.find("Job", namespace, {})) == 1
 
 
 def _replicas(bed: Shop, namespace: str) -> int:

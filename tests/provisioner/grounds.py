@@ -127,6 +127,18 @@ def command() -> list[str]:
     return [os.environ["MOORAGE_TESTBED"], "kubectl", "--dir", os.environ["MOORAGE_TESTBED_DIR"]]
 
 
+def testbed(word: str, *words: str) -> None:
+    """A command of the bed itself, such as `kill apiserver`."""
+    done = subprocess.run(
+        [os.environ["MOORAGE_TESTBED"], word, "--dir", os.environ["MOORAGE_TESTBED_DIR"], *words],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr or done.stdout
+
+
 def kubectl(*words: str, given: str | None = None) -> str:
     """What it says; a failure of the test when it fails."""
     done = subprocess.run([*command(), *words], input=given, capture_output=True, text=True, timeout=60, check=False)
