@@ -103,7 +103,7 @@ def found(ctx: Context, *, seen: Wanted, changes: Sequence[Change], objections: 
             return False
     audit.record(
         ctx,
-        action=ACTION,
+        action="instances.drift",
         subject=row.id,
         organization=row.organization_id,
         after={"by": by, "what": what[:MOST_TOLD], "put_back": repair},

@@ -198,6 +198,8 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "did.orders.pay": "Paid an order",
     "did.orders.place": "Placed an order",
     "did.orders.refuse": "Refused an order",
+    "did.subscriptions.follow": "Let a subscription follow an app's plan",
+    "did.subscriptions.prolong": "Moved the end of a trial",
     "did.trials.end": "Ended a trial",
     "did.catalogue.offer_template": "Offered an app",
     "did.catalogue.retire_plan": "Retired a plan",

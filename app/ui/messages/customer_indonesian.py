@@ -195,6 +195,8 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "did.orders.pay": "Membayar pesanan",
     "did.orders.place": "Memesan aplikasi",
     "did.orders.refuse": "Menolak pesanan",
+    "did.subscriptions.follow": "Menyesuaikan langganan dengan paket aplikasi",
+    "did.subscriptions.prolong": "Mengubah akhir masa coba",
     "did.trials.end": "Mengakhiri masa coba",
     "did.catalogue.offer_template": "Menawarkan aplikasi",
     "did.catalogue.retire_plan": "Menghentikan paket",
