@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import select
 import ssl
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,6 +27,8 @@ PIECE = 1 << 15
 """Of input: one message."""
 SILENT_SECONDS = 600.0
 """A program may say nothing for so long; a connection that is lost is known then at the latest."""
+CLOSING_SECONDS = 10.0
+"""After a command told its status, so long is waited for the rest of its output."""
 _MOST_ERRORS = 1 << 14
 
 
@@ -38,6 +41,9 @@ class LiveCommands:
         self._silent = silent_seconds
 
     def run(self, place: Place, command: Sequence[str], given: Iterable[bytes] | None = None) -> Iterator[bytes]:
+        mark = secrets.token_hex(16)
+        if given is None:
+            command = ("sh", "-c", '"$@" || exit $?; printf %s "$0"', mark, *command)
         socket = self._opened(place, command, given is not None)
         try:
             socket.settimeout(self._silent)
@@ -45,7 +51,8 @@ class LiveCommands:
                 raise Misconfigured(
                     "This Kubernetes cannot be told where an input ends. Backups are brought back from 1.30 on; upgrade it."
                 )
-            yield from _Talk(socket, given).output()
+            output = _Talk(socket, given).output()
+            yield from (output if given is not None else _whole(output, mark))
         except (WebSocketException, OSError) as error:
             raise Unavailable(
                 f"The connection to a command in {place.namespace}/{place.pod} broke ({error or type(error).__name__}). It is tried again."
@@ -53,6 +60,8 @@ class LiveCommands:
         finally:
             with suppress(WebSocketException, OSError):
                 socket.close(timeout=1)
+            with suppress(WebSocketException, OSError):
+                socket.shutdown()
 
     def _opened(self, place: Place, command: Sequence[str], gets_input: bool) -> Any:
         query = [("container", place.container), ("stdout", "true"), ("stderr", "true")]
@@ -84,7 +93,12 @@ class _Talk:
             if self._given is not None and not self._readable():
                 self._feed()
                 continue
-            piece = self._next()
+            try:
+                piece = self._next()
+            except (WebSocketException, OSError):
+                if self._status is None:
+                    raise
+                break
             if piece:
                 yield piece
         self._judge()
@@ -125,8 +139,9 @@ class _Talk:
         if channel == _ERRORS:
             self._errors = (self._errors + content)[-_MOST_ERRORS:]
         elif channel == _STATUS:
-            self._status = content
-            self._over = True  # nothing comes after it
+            # output may still come after it, until the other side closes
+            self._status, self._cut, self._given = content, self._cut or self._given is not None, None
+            self._socket.settimeout(CLOSING_SECONDS)
         return b""
 
     def _judge(self) -> None:
@@ -138,7 +153,7 @@ class _Talk:
         except ValueError:
             told = {"status": "Failure", "message": self._status.decode(errors="replace")}
         if told.get("status") == "Success":
-            if self._given is not None or self._cut:
+            if self._cut:
                 raise CommandFailed(0, "it ended before it had read what it was given")
             return
         causes = (told.get("details") or {}).get("causes") or ()
@@ -146,6 +161,18 @@ class _Talk:
         if codes and codes[0].isdigit():
             raise CommandFailed(int(codes[0]), said([bytes(self._errors)]))
         raise Rejected(Rejection.INVALID, str(told.get("message") or "the command could not be begun"))
+
+
+def _whole(pieces: Iterable[bytes], mark: str) -> Iterator[bytes]:
+    """The output without the mark at its end; Unavailable when that is not there: something on the way lost the rest."""
+    tail, length = b"", len(mark)
+    for piece in pieces:
+        tail += piece
+        if len(tail) > length:
+            yield tail[:-length]
+            tail = tail[-length:]
+    if tail != mark.encode():
+        raise Unavailable("A part of a command's output was lost on its way. It is tried again.")
 
 
 def _protocol(socket: Any) -> str:
