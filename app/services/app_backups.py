@@ -40,6 +40,7 @@ class BackupView:
     id: str
     instance_id: str
     app: str
+    template: str
     state: BackupState
     reason: BackupReason
     generation: int
@@ -216,6 +217,7 @@ def _view(ctx: Context, instance: Instance, row: AppBackup) -> BackupView:
         id=row.id,
         instance_id=row.instance_id,
         app=instance.name,
+        template=instance.template,
         state=row.state,
         reason=row.reason,
         generation=row.generation,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.services import app_backups
+from app.services import app_backups, app_copies, offers
 from app.services.app_backups import BackupView, Kept
-from app.ui import gate, layout, queries, state
+from app.ui import gate, layout, navigation, offer_cards, queries, runtime, state
 from app.ui.actions import act
 from app.ui.gate import Viewer
 from app.ui.messages import plain
@@ -64,8 +64,11 @@ def _backup(viewer: Viewer, seen: Kept, one: BackupView) -> None:
             width="content",
         )
         if one.usable and seen.can_save:
-            with st.popover(say("saved.back")):
-                _restore(viewer, seen, one)
+            with st.container(horizontal=True, width="content"):
+                with st.popover(say("saved.back")):
+                    _restore(viewer, seen, one)
+                with st.popover(say("saved.copy")):
+                    _copy(viewer, one)
 
 
 def _restore(viewer: Viewer, seen: Kept, one: BackupView) -> None:
@@ -78,3 +81,35 @@ def _restore(viewer: Viewer, seen: Kept, one: BackupView) -> None:
     if act(app_backups.restore, backup_id=one.id, typed_name=typed) is not None:
         state.notice(say.text("saved.restoring"))
         st.rerun()
+
+
+@gate.fragment(Permission.SEE_OWN_INSTANCES, every=None)
+def deleted(viewer: Viewer, organization_id: str) -> None:
+    """Backups of deleted apps that can still be brought back; nothing when there is none, or for whoever may only look."""
+    found = queries.attempt(app_copies.of_deleted, organization_id=organization_id)
+    if not found or not viewer.actor.may(Permission.OPERATE_OWN_INSTANCES, organization_id):
+        return
+    say, fmt = viewer.say, viewer.format
+    with layout.card(say("saved.deleted"), note=say("saved.deleted_note"), key="deleted_apps", stretch=False):
+        for one in found[:SHOWN]:
+            with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+                about = f"{plain(fmt.bytes(one.size))} · {say('saved.until', at=fmt.moment(one.expires_at))}"
+                st.markdown(f"**{plain(one.app)}** {plain(fmt.moment(one.finished_at))}  \n:small[:gray[{about}]]", width="content")
+                with st.popover(say("saved.copy")):
+                    _copy(viewer, one)
+
+
+def _copy(viewer: Viewer, one: BackupView) -> None:
+    say = viewer.say
+    offer = queries.attempt(offers.get, template=one.template)
+    if offer is None:
+        return
+    plans = [plan.name for plan in offer.plans if plan.trial_days is None]
+    with st.form(f"copy_{one.id}", border=False):
+        plan = st.selectbox(say("saved.copy_plan"), plans, format_func=lambda name: offer_cards.plan_name(viewer, name))
+        name = st.text_input(say("saved.copy_name"), max_chars=63)
+        if not st.form_submit_button(say("saved.copy_do"), icon=":material/content_copy:"):
+            return
+    made = act(app_copies.copy, backup_id=one.id, seal=runtime.container().seal, plan=plan or "", name=name)
+    if made is not None:
+        navigation.go("order", order=made.id, org=made.organization_id)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.services import addresses, apps, progress
-from app.ui import address_panels, app_cards, gate, layout, navigation, order_progress, queries, state
+from app.ui import address_panels, app_cards, backup_panels, gate, layout, navigation, order_progress, queries, state
 from app.ui.gate import Viewer
 from models.domain.access import Permission
 
@@ -45,5 +45,8 @@ def live(viewer: Viewer) -> None:
         st.caption(say("home.no_billing"))
 
 
-gate.require(Permission.SEE_OWN_INSTANCES)
+viewer = gate.require(Permission.SEE_OWN_INSTANCES)
 live()
+here = state.organization(viewer)
+if here is not None:
+    backup_panels.deleted(here.id)

@@ -8,11 +8,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from app.services import app_backups
+from app.services import app_backups, operations, orders
 from app.services.orders import OrderView
 from collectors.latest import Latest
 from models.domain.access import MemberRole
-from models.domain.app_backups import RestoreState
+from models.domain.app_backups import RestoreKind, RestoreState
 from models.domain.errors import Unavailable
 from tests.orders.conftest import Shop, postgres, shop, store
 from tests.pages.test_provisioning import nothing_answered_before, page, said
@@ -63,3 +63,19 @@ def test_who_may_only_look_sees_no_backups(shop: Shop, app: OrderView) -> None:
     at = look(shop, app, MemberRole.VIEWER)
     assert "backup_now" not in {one.key for one in at.button}
     assert "Backups" not in said(at)
+
+
+def test_a_deleted_app_is_ordered_again_from_the_home_page(shop: Shop, app: OrderView) -> None:
+    with shop.acting() as ctx:
+        operations.remove(ctx, instance_id=app.instance_id, typed_name=app.name)
+    shop.work(passes=30)
+    at = page(shop, "customer/home", role=MemberRole.OWNER)
+    assert "Deleted apps" in said(at)
+    next(one for one in at.text_input if one.label == "Name of the new app").input("blog-again")
+    next(one for one in at.button if one.label == "Order it").click().run()
+    assert not at.exception
+    with shop.acting() as ctx:
+        made = next(one for one in orders.list_(ctx, organization_id=app.organization_id).items if one.name == "blog-again")
+        (waits,) = app_backups.of_app(ctx, instance_id=made.instance_id).restores
+    assert (made.plan, waits.kind) == ("starter", RestoreKind.COPY)
+    assert "Deleted apps" not in said(page(shop, "customer/home", role=MemberRole.VIEWER))

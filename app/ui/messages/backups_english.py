@@ -29,4 +29,10 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "did.app_backups.restore": "Asked for a backup to be brought back",
     "did.app_backups.restored": "Brought a backup back",
     "did.app_backups.restore_fail": "Could not bring a backup back",
+    "saved.deleted": "Deleted apps",
+    "saved.deleted_note": "Their last backups. Each can become a new app with the same content, settings and passwords.",
+    "saved.copy": "Bring back as a new app …",
+    "saved.copy_plan": "Size",
+    "saved.copy_name": "Name of the new app",
+    "saved.copy_do": "Order it",
 }

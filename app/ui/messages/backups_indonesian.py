@@ -29,4 +29,11 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "did.app_backups.restore": "Meminta cadangan dikembalikan",
     "did.app_backups.restored": "Mengembalikan cadangan",
     "did.app_backups.restore_fail": "Tidak dapat mengembalikan cadangan",
+    "saved.deleted": "Aplikasi yang dihapus",
+    "saved.deleted_note": "Cadangan terakhirnya. Masing-masing dapat menjadi aplikasi baru dengan isi, pengaturan, dan kata sandi yang "
+    "sama.",
+    "saved.copy": "Kembalikan sebagai aplikasi baru …",
+    "saved.copy_plan": "Ukuran",
+    "saved.copy_name": "Nama aplikasi baru",
+    "saved.copy_do": "Pesan",
 }

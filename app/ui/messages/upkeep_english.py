@@ -52,8 +52,9 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "care.back_what": "The settings number {number} are used again and the app begins anew. Size and data stay as they are.",
     "care.back_do": "Use them again",
     "care.delete": "Delete",
-    "care.delete_what": "{name} and **all its data are deleted at once. Nobody can bring them back**, we neither. The address {host} "
-    "no longer answers, and what it costs ends today.",
+    "care.delete_what": "{name} and **all its data are deleted at once**. Where there is something to save, a last backup is made "
+    "before; until its time is over you can bring it back from your home page as a new app, and after that nobody can, we neither. "
+    "The address {host} no longer answers, and what it costs ends today.",
     "care.delete_type": "Type {name} to confirm",
     "care.delete_do": "Delete it with all its data",
     "care.deleted": "{name} is being deleted.",

@@ -52,8 +52,9 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "care.back_what": "Pengaturan nomor {number} dipakai lagi dan aplikasi mulai ulang. Ukuran dan data tetap seperti sekarang.",
     "care.back_do": "Pakai lagi",
     "care.delete": "Hapus",
-    "care.delete_what": "{name} dan **semua datanya langsung dihapus. Tidak ada yang dapat mengembalikannya**, kami pun tidak. Alamat "
-    "{host} tidak menjawab lagi, dan biayanya berakhir hari ini.",
+    "care.delete_what": "{name} dan **semua datanya langsung dihapus**. Bila ada yang dapat disimpan, cadangan terakhir dibuat "
+    "dahulu; sampai waktunya habis Anda dapat mengembalikannya dari beranda sebagai aplikasi baru, setelah itu tidak ada yang dapat, kami "
+    "pun tidak. Alamat {host} tidak menjawab lagi, dan biayanya berakhir hari ini.",
     "care.delete_type": "Ketik {name} untuk konfirmasi",
     "care.delete_do": "Hapus bersama semua datanya",
     "care.deleted": "{name} sedang dihapus.",
