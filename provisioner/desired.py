@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from provisioner import notice
 from provisioner.isolation import disruption, walls
 from provisioner.labels import Object
 from provisioner.stillness import keepers
@@ -66,6 +67,7 @@ def desired(wanted: Wanted) -> tuple[Step, ...]:
             if wanted.running
             else (),
         ),
+        Step(Phase.SETUP, notice.objects(wanted)),
         Step(Phase.ENTRANCE, (ingress(wanted), *own_ingresses(wanted))),
     )
     return tuple(step for step in steps if step.objects)

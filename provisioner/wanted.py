@@ -39,6 +39,8 @@ class Ground:
     pod_security_version: str = "latest"
     tags_suffice: bool = True
     """Whether a template may be sold whose images are named by tag only."""
+    notice_image: str = "busybox:1.37"
+    """What answers for a suspended app: any image with busybox."""
     platform_namespace: str = "moorage"
     """Where the provisioner's service account is."""
 
@@ -77,6 +79,8 @@ class Wanted:
     """What was added, in that order."""
     domains: tuple[str, ...] = ()
     """Names of the customer's own at which it answers as well, proven to be theirs."""
+    notice: str = ""
+    """Why it is suspended, as visitors read it at its address; empty when it is not."""
     still: bool = False
     """Whether only what a backup or a restore needs is to run (`provisioner.stillness`)."""
 

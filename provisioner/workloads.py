@@ -299,7 +299,7 @@ def _probe(wanted: Wanted, probe: Probe) -> Object:
 
 def ingress(wanted: Wanted) -> Object:
     """The way in from outside; applied last, when the first sign-in exists."""
-    backend = {"service": {"name": wanted.template.exposes, "port": {"name": "http"}}}
+    backend = {"service": {"name": "notice" if wanted.notice else wanted.template.exposes, "port": {"name": "http"}}}
     spec: dict[str, Any] = {
         "rules": [{"host": wanted.host, "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}],
         "tls": [{"hosts": [wanted.host]} | ({"secretName": wanted.ground.tls_secret} if wanted.ground.tls_secret else {})],

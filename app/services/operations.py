@@ -179,7 +179,7 @@ def operated(ctx: Context, instance_id: str) -> tuple[Instance, Specification]:
     work = rows.open_of(ctx.session, row.id)
     if work is not None and work.state is ChangeState.HELD:
         raise Conflict(f"“{row.name}” is not made yet: its order is still open.")
-    if row.state is State.SUSPENDED:
+    if row.state is State.SUSPENDED or wish.suspended:
         raise Conflict(f"“{row.name}” is suspended. Its subscription has to be put right first.")
     return row, wish
 

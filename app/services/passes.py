@@ -139,7 +139,11 @@ def _stands(ctx: Context, row: store.ChangeSet, instance: Instance, work: Work, 
     _reach(ctx, row, "done")
     told = proof.reason if proof is not None and not proof.answered else ""
     _close(ctx, row, ChangeState.DONE, f"Only the rollout was seen: {told}" if told else "")
-    _goto(ctx, instance, DONE_AS[work.purpose] if work.wanted.running or work.purpose is Purpose.REMOVE else State.STOPPED)
+    if work.wanted.notice and work.purpose is not Purpose.REMOVE:
+        target = State.SUSPENDED
+    else:
+        target = DONE_AS[work.purpose] if work.wanted.running or work.purpose is Purpose.REMOVE else State.STOPPED
+    _goto(ctx, instance, target)
     audit.record(
         ctx,
         action="changesets.done",

@@ -14,6 +14,9 @@ from models.domain import components
 from models.domain.components import Added
 from models.store.types import UtcDateTime
 
+SUSPENDED = "suspended: "
+"""How the reason of a generation begins that suspends the app; the rest is what its visitors read."""
+
 
 class Specification(SQLModel, table=True):
     """One generation of the wish for one instance. `edition`: digest of the template's document from which it is rendered."""
@@ -35,6 +38,11 @@ class Specification(SQLModel, table=True):
     """Why it was wanted, in few words."""
     by_name: str
     created_at: datetime = Field(sa_type=UtcDateTime)
+
+    @property
+    def suspended(self) -> str:
+        """Why it is suspended; empty when it is not."""
+        return self.reason.removeprefix(SUSPENDED) if self.reason.startswith(SUSPENDED) and not self.running else ""
 
     @property
     def given(self) -> Mapping[str, Any]:

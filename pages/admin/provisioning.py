@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.services import changesets, drift, orders, organizations, orphans
-from app.ui import change_panels, diagnosis_panels, gate, layout, order_decisions, orphan_panels, queries, state
+from app.ui import change_panels, diagnosis_panels, gate, layout, order_decisions, orphan_panels, queries, state, suspension_panels
 from app.ui.gate import Viewer
 from models.domain.access import Permission
 from models.domain.changesets import ChangeState
@@ -45,6 +45,8 @@ change = state.parameter("change")
 if change:
     layout.back(viewer, "provisioning")
     opened(change)
-    diagnosis_panels.panel(queries.ask(changesets.get, change_set_id=change).instance_id)
+    app = queries.ask(changesets.get, change_set_id=change).instance_id
+    suspension_panels.panel(app)
+    diagnosis_panels.panel(app)
 else:
     overview()

@@ -17,6 +17,7 @@ from app.ui import (
     order_progress,
     queries,
     state,
+    suspension_panels,
     upkeep_panels,
 )
 from app.ui.gate import Viewer
@@ -75,6 +76,7 @@ if id and queries.ask(progress.of_app, instance_id=id) is not None:
 else:
     if id:
         upkeep_panels.under_way(id)
+        suspension_panels.panel(id)
         diagnosis_panels.panel(id)
     live()
     if id:

@@ -213,6 +213,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "did.instances.reveal": "Looked at an app's credentials",
     "did.instances.set_state": "Changed an app's state",
     "did.instances.start": "Started an app",
+    "did.instances.suspend": "Suspended an app",
     "did.instances.stop": "Stopped an app",
     "did.invitations.revoke": "Took an invitation back",
     "did.job.run_now": "Started a job",

@@ -210,6 +210,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "did.instances.reveal": "Melihat kredensial aplikasi",
     "did.instances.set_state": "Mengubah status aplikasi",
     "did.instances.start": "Menjalankan aplikasi",
+    "did.instances.suspend": "Menangguhkan aplikasi",
     "did.instances.stop": "Menghentikan aplikasi",
     "did.invitations.revoke": "Menarik kembali undangan",
     "did.job.run_now": "Menjalankan tugas",
