@@ -20,6 +20,7 @@ from app.cli import (
     orders,
     serving,
     soak,
+    suspension,
     tokens,
     users,
     warehouse,
@@ -41,6 +42,7 @@ soak.add(app)
 orders.add(app)
 diagnosis.add(app)
 drift.add(app)
+suspension.add(app)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(components.app, name="components")
 app.add_typer(domains.app, name="domains")

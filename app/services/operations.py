@@ -197,6 +197,11 @@ def want(ctx: Context, row: Instance, wish: Specification, purpose: Purpose, rea
     return changesets.get(ctx, change_set_id=work.id)
 
 
+def want_suspended(ctx: Context, row: Instance, wish: Specification, reason: str) -> ChangeSetView:
+    """No containers, and an address that says why. For other services, which check rights."""
+    return want(ctx, row, wish, Purpose.SUSPEND, reason, running=False)
+
+
 def hold(ctx: Context, row: Instance, wish: Specification, purpose: Purpose) -> None:
     """Hold the room that the app needs from now on; what it has already counts for it. For other services, which check rights."""
     reservations.lock(ctx.session, row.cluster)

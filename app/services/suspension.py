@@ -47,7 +47,7 @@ def suspend(ctx: Context, *, instance_id: str, reason: str) -> ChangeSetView:
     if not 1 <= len(text) <= LONGEST:
         raise Invalid(f"Say why in 1 to {LONGEST} characters: everybody who visits the address reads it.", field="reason")
     row, wish = operations.operated(ctx, instance_id)
-    return operations.want(ctx, row, wish, Purpose.SUSPEND, f"{SUSPENDED}{text}", running=False)
+    return operations.want_suspended(ctx, row, wish, f"{SUSPENDED}{text}")
 
 
 def resume(ctx: Context, *, instance_id: str) -> ChangeSetView:

@@ -100,7 +100,4 @@ def test_an_app_with_a_volume_says_that_it_waits_for_its_node(shop: Shop, bed: B
                 one.mend for one in diagnosis.of_app(ctx, instance_id=app.instance_id).findings if one.cause is Cause.VOLUME_NODE
             }
         assert any("restore the newest backup" in one for one in mend)
-        # evicted, its successor waits for the same node, and the cause stays
-        until(lambda: "" in node_of(space), 2 * LONG, f"its successor waits: {kubectl('get', 'pods', '-n', space, '-o', 'wide')}")
-        assert until_told(shop, app, Cause.VOLUME_NODE).part in ("web", "database")
     until(lambda: told(shop, app) == (), LONG, "it runs again where its data is")

@@ -7,7 +7,8 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     **{f"advice.{code}": sentence for code, sentence in ADVICE.items()},
     "suspension.is": "Suspended since {since}: {reason} Nothing that it holds is lost.",
     "suspension.suspend": "Suspend …",
-    "suspension.what": "{name} ends with everything kept, and its address shows a page with what you write here. Its people cannot start it.",
+    "suspension.what": "{name} ends with everything kept, and its address shows a page with what you write here. Its "
+    "people cannot start it.",
     "suspension.why": "Why, as every visitor reads it",
     "suspension.do": "Suspend now",
     "suspension.resume": "Resume as it was",

@@ -62,7 +62,8 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "advice.wait": "Anda tidak perlu melakukan apa pun.",
     "suspension.is": "Ditangguhkan sejak {since}: {reason} Tidak ada isinya yang hilang.",
     "suspension.suspend": "Tangguhkan …",
-    "suspension.what": "{name} berhenti dengan semua isinya tetap ada, dan alamatnya menampilkan halaman dengan yang Anda tulis di sini. Anggotanya tidak dapat menjalankannya.",
+    "suspension.what": "{name} berhenti dengan semua isinya tetap ada, dan alamatnya menampilkan halaman dengan yang "
+    "Anda tulis di sini. Anggotanya tidak dapat menjalankannya.",
     "suspension.why": "Alasannya, seperti dibaca setiap pengunjung",
     "suspension.do": "Tangguhkan sekarang",
     "suspension.resume": "Jalankan lagi seperti semula",
