@@ -299,7 +299,7 @@ def _probe(wanted: Wanted, probe: Probe) -> Object:
 
 def ingress(wanted: Wanted) -> Object:
     """The way in from outside; applied last, when the first sign-in exists."""
-    backend = {"service": {"name": "notice" if wanted.notice else wanted.template.exposes, "port": {"name": "http"}}}
+    backend = _behind(wanted)
     spec: dict[str, Any] = {
         "rules": [{"host": wanted.host, "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}],
         "tls": [{"hosts": [wanted.host]} | ({"secretName": wanted.ground.tls_secret} if wanted.ground.tls_secret else {})],
@@ -309,7 +309,7 @@ def ingress(wanted: Wanted) -> Object:
 
 def own_ingresses(wanted: Wanted) -> Iterator[Object]:
     """One for each domain of the customer's own, so that one without a certificate stands in no other's way."""
-    backend = {"service": {"name": wanted.template.exposes, "port": {"name": "http"}}}
+    backend = _behind(wanted)
     issuer = wanted.ground.certificate_issuer
     for domain in wanted.domains:
         name = f"own-{hashlib.sha256(domain.encode()).hexdigest()[:10]}"
@@ -319,6 +319,11 @@ def own_ingresses(wanted: Wanted) -> Iterator[Object]:
         if issuer:
             one["metadata"]["annotations"] = {"cert-manager.io/cluster-issuer": issuer}
         yield one
+
+
+def _behind(wanted: Wanted) -> Object:
+    """Who answers: the app, or the page that says why it does not."""
+    return {"service": {"name": "notice" if wanted.notice else wanted.template.exposes, "port": {"name": "http"}}}
 
 
 def _ingress(wanted: Wanted, name: str, spec: Object) -> Object:

@@ -44,6 +44,12 @@ def test_everything_else_is_that_of_a_stopped_app_and_goes_when_it_is_over() -> 
     assert backend(stopped) == "web"
 
 
+def test_their_own_domains_say_it_too() -> None:
+    found = rendered(replace(suspended(), domains=("shop.example",)))
+    own = [one for (kind, name), one in found.items() if kind == "Ingress" and name != "app"]
+    assert [one["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["name"] for one in own] == ["notice"]
+
+
 def test_what_people_write_is_no_markup_and_no_variable() -> None:
     found = rendered(suspended("<script>alert(1)</script> $(HOSTNAME)"))
     container = found["Deployment", "notice"]["spec"]["template"]["spec"]["containers"][0]
