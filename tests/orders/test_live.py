@@ -109,6 +109,36 @@ def test_an_api_server_that_dies_in_the_middle_only_delays(bed: Shop) -> None:
     assert len(bed.cluster.find("Job", namespace, {})) == 1
 
 
+def test_a_node_that_loses_power_under_a_new_app_is_left_for_another(bed: Shop) -> None:
+    """A stateless app answers elsewhere within four minutes of the power cut."""
+    app = bed.order("container")
+    with bed.acting() as ctx:
+        namespace = instances.get(ctx, instance_id=app.instance_id).namespace
+
+    def nodes(*, ready: bool) -> set[str]:
+        return {
+            pod["spec"]["nodeName"]
+            for pod in bed.cluster.find("Pod", namespace, {})
+            if pod["spec"].get("nodeName")
+            and not pod["metadata"].get("deletionTimestamp")
+            and (not ready or any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", ())))
+        }
+
+    def placed() -> set[str]:
+        # before its walls stand, nothing inside may be read
+        return nodes(ready=False) if bed.cluster.read("Namespace", None, namespace) else set()
+
+    eventually(bed, app, lambda: bool(placed()))
+    (lost,) = placed()
+    testbed("node", "off", lost)
+    try:
+        eventually(bed, app, lambda: bool(nodes(ready=True) - {lost}))
+        until_state(bed, app, State.READY)
+    finally:
+        testbed("node", "on", lost)
+    eventually(bed, app, lambda: idle(bed, app) and len(nodes(ready=True)) == 1)
+
+
 def _replicas(bed: Shop, namespace: str) -> int:
     found = bed.cluster.read("Deployment", namespace, "web")
     return int(found["spec"]["replicas"]) if found else 0

@@ -130,7 +130,7 @@ def command() -> list[str]:
 def testbed(word: str, *words: str) -> None:
     """A command of the bed itself, such as `kill apiserver`."""
     done = subprocess.run(
-        [os.environ["MOORAGE_TESTBED"], word, "--dir", os.environ["MOORAGE_TESTBED_DIR"], *words],
+        [os.environ["MOORAGE_TESTBED"], word, *words, "--dir", os.environ["MOORAGE_TESTBED_DIR"]],
         capture_output=True,
         text=True,
         timeout=120,
