@@ -142,8 +142,10 @@ class BackupDriver:
         if not app_backups.at_rest(self._cluster, turn.wanted):
             raise NotThere("The app's parts have not all ended yet.")
         where = app_backups.places(self._cluster, turn.wanted)
-        app_backups.check(heart.watched(self._content(turn)), turn.wanted.template, turn.parts)  # before anything is overwritten
-        app_backups.write(self._commands, turn.wanted, where, heart.watched(self._content(turn)))
+        app_backups.check(
+            heart.watched(self._content(turn)), turn.wanted.template, tuple(turn.parts)
+        )  # before anything is overwritten
+        app_backups.write(self._commands, turn.wanted, where, heart.watched(self._content(turn)), turn.parts)
         with self._container.transaction(ACTOR, "job") as ctx:
             turns.restored(ctx, turn)
 

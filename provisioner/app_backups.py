@@ -116,11 +116,13 @@ def check(content: Iterable[bytes], template: Template, expected: Sequence[tuple
         raise Invalid(bundle.BROKEN)
 
 
-def write(commands: Commands, wanted: Wanted, where: Mapping[str, Place], content: Iterable[bytes]) -> None:
-    """Give every part back to its own program, in the place of what is there."""
+def write(
+    commands: Commands, wanted: Wanted, where: Mapping[str, Place], content: Iterable[bytes], sizes: Mapping[tuple[str, str], int]
+) -> None:
+    """Give every part, whose bytes are in `sizes`, back to its own program, in the place of what is there."""
     for head, pieces in bundle.unpack(content):
         part = _known(head, wanted.template)
-        for _ in commands.run(where[part.of], part.restore, pieces):
+        for _ in commands.run(where[part.of], part.restore, pieces, sizes[part.of, part.what]):
             pass
 
 

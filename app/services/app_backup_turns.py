@@ -54,8 +54,8 @@ class RestoreTurn:
     secrets: Mapping[str, str]
     place: str
     sealing: str
-    parts: tuple[tuple[str, str], ...]
-    """(component, what) of all that has to be in it."""
+    parts: Mapping[tuple[str, str], int]
+    """Bytes of all that has to be in it, by component and what it is."""
 
 
 def sealing(instance_id: str) -> str:
@@ -129,7 +129,7 @@ def take_restore(ctx: Context, *, restore_id: str, holder: str, seal: Seal, leas
     if wish.running:
         _goto(ctx, instance, State.PROVISIONING)
     wanted = replace(specifications.wanted(ctx.session, instance, wish, ctx.ground), still=True)
-    secrets, parts = _secrets(ctx, instance.id, seal), tuple((of, what) for of, what, _ in json.loads(backup.parts))
+    secrets, parts = _secrets(ctx, instance.id, seal), {(of, what): size for of, what, size in json.loads(backup.parts)}
     return RestoreTurn(row.id, holder, row.turns, wanted, secrets, backup.place, sealing(backup.instance_id), parts)
 
 

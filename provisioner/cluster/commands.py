@@ -31,8 +31,8 @@ class CommandFailed(PlatformError):
 class Commands(Protocol):
     """Every call may raise Unavailable (nobody answers, the connection broke), Misconfigured or Rejected (no such pod, no right)."""
 
-    def run(self, place: Place, command: Sequence[str], given: Iterable[bytes] | None = None) -> Iterator[bytes]:
-        """Begin the command, with `given` as its whole standard input, and give its standard output in pieces as it comes.
+    def run(self, place: Place, command: Sequence[str], given: Iterable[bytes] | None = None, length: int = 0) -> Iterator[bytes]:
+        """Begin the command, with `given` of `length` bytes as its whole standard input, and give its standard output in pieces.
 
         The command is over well when the iterator ends; CommandFailed after the last piece when it is not. Closing the iterator
         ends the connection, and an exception of `given` does too and comes out of it.

@@ -1,4 +1,4 @@
-"""Commands in pods of a real cluster: the API's exec over a websocket, binary, with the end of the input told and the exit status read."""
+"""Commands in pods of a real cluster: the API's exec over a websocket, in binary, with the exit status read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from websocket import ABNF, WebSocketException
 
-from models.domain.errors import Misconfigured, Unavailable
+from models.domain.errors import Invalid, Unavailable
 from provisioner.cluster.commands import CommandFailed, Place, said
 from provisioner.cluster.live import understood
 from provisioner.cluster.port import Rejected, Rejection
@@ -20,9 +20,7 @@ from provisioner.cluster.port import Rejected, Rejection
 Dial = Callable[[str, Sequence[tuple[str, str]]], Any]
 """Opens a websocket to a path of the API; raises an exception with `status` when the API refuses."""
 
-_INPUT, _OUTPUT, _ERRORS, _STATUS, _CLOSE = 0, 1, 2, 3, 255
-CLOSING = "v5.channel.k8s.io"
-"""The protocol in which the end of the input can be told (Kubernetes 1.30 and newer)."""
+_INPUT, _OUTPUT, _ERRORS, _STATUS = 0, 1, 2, 3
 PIECE = 1 << 15
 """Of input: one message."""
 SILENT_SECONDS = 600.0
@@ -40,18 +38,17 @@ class LiveCommands:
         self._refused = refused
         self._silent = silent_seconds
 
-    def run(self, place: Place, command: Sequence[str], given: Iterable[bytes] | None = None) -> Iterator[bytes]:
+    def run(self, place: Place, command: Sequence[str], given: Iterable[bytes] | None = None, length: int = 0) -> Iterator[bytes]:
         mark = secrets.token_hex(16)
         if given is None:
             command = ("sh", "-c", '"$@" || exit $?; printf %s "$0"', mark, *command)
+        else:
+            # by its length the program knows the end: some runtimes drop what is still on its way when an input is closed
+            command = ("sh", "-c", 'head -c "$0" | { "$@"; s=$?; cat > /dev/null; exit $s; }', str(length), *command)
         socket = self._opened(place, command, given is not None)
         try:
             socket.settimeout(self._silent)
-            if given is not None and _protocol(socket) != CLOSING:
-                raise Misconfigured(
-                    "This Kubernetes cannot be told where an input ends. Backups are brought back from 1.30 on; upgrade it."
-                )
-            output = _Talk(socket, given).output()
+            output = _Talk(socket, None if given is None else _measured(given, length)).output()
             yield from (output if given is not None else _whole(output, mark))
         except (WebSocketException, OSError) as error:
             raise Unavailable(
@@ -106,12 +103,11 @@ class _Talk:
     def _feed(self) -> None:
         assert self._given is not None  # noqa: S101  the caller asked
         piece = next(self._given, None)
+        if piece is None:
+            self._given = None
+            return
         try:
-            if piece is None:
-                self._given = None
-                self._socket.send(bytes([_CLOSE, _INPUT]), opcode=ABNF.OPCODE_BINARY)
-            else:
-                self._socket.send(bytes([_INPUT]) + piece, opcode=ABNF.OPCODE_BINARY)
+            self._socket.send(bytes([_INPUT]) + piece, opcode=ABNF.OPCODE_BINARY)
         except (WebSocketException, OSError):
             # a program that ends early is hung up on; why it did so was sent before
             self._cut, self._given = True, None
@@ -175,9 +171,16 @@ def _whole(pieces: Iterable[bytes], mark: str) -> Iterator[bytes]:
         raise Unavailable("A part of a command's output was lost on its way. It is tried again.")
 
 
-def _protocol(socket: Any) -> str:
-    headers = {name.lower(): value for name, value in (socket.getheaders() or {}).items()}
-    return str(headers.get("sec-websocket-protocol", ""))
+def _measured(given: Iterable[bytes], length: int) -> Iterator[bytes]:
+    """The same; Invalid when it has another length, for then the program would wait for more or lack the rest."""
+    left = length
+    for piece in given:
+        left -= len(piece)
+        if left < 0:
+            break
+        yield piece
+    if left:
+        raise Invalid("What was to be given to a command has another length than was said. Use another backup.")
 
 
 def _pieces(given: Iterable[bytes]) -> Iterator[bytes]:

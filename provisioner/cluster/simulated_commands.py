@@ -22,7 +22,7 @@ class SimulatedCommands:
         self._cluster = cluster
         self._contents = contents
 
-    def run(self, place: Place, command: Sequence[str], given: Iterable[bytes] | None = None) -> Iterator[bytes]:
+    def run(self, place: Place, command: Sequence[str], given: Iterable[bytes] | None = None, length: int = 0) -> Iterator[bytes]:
         uid = self._volume(self._container(place), place, command)
         if command[:1] == ["false"] or tuple(command[:1]) == ("false",):
             raise CommandFailed(1, "")

@@ -51,11 +51,15 @@ class Ward:
 
     def sql(self, app: OrderView, text: str) -> str:
         client = 'PGPASSWORD="$(cat "$POSTGRES_PASSWORD_FILE")" exec psql -v ON_ERROR_STOP=1 -qAt -h 127.0.0.1 -U app app'
-        return b"".join(self.commands.run(self.place(app, "postgresql"), ["sh", "-c", client], [text.encode()])).decode()
+        return b"".join(
+            self.commands.run(self.place(app, "postgresql"), ["sh", "-c", client], [text.encode()], len(text.encode()))
+        ).decode()
 
     def file(self, app: OrderView, name: str, content: bytes | None = None) -> bytes:
         words = ["sh", "-c", 'exec cat > "$1"', "sh", name] if content is not None else ["cat", name]
-        return b"".join(self.commands.run(self.place(app, "web"), words, None if content is None else [content]))
+        return b"".join(
+            self.commands.run(self.place(app, "web"), words, None if content is None else [content], len(content or b""))
+        )
 
 
 @pytest.fixture(scope="module")

@@ -289,7 +289,7 @@ class Watched:
     def __init__(self, shop: Shop, told: Callable[[Place, bool], None]) -> None:
         self._inner, self._told = shop.commands, told
 
-    def run(self, place: Place, command: Sequence[str], given: Any = None) -> Iterator[bytes]:
+    def run(self, place: Place, command: Sequence[str], given: Any = None, length: int = 0) -> Iterator[bytes]:
         self._told(place, given is not None)
         yield from self._inner.run(place, command, given)
 
@@ -300,7 +300,7 @@ class Failing:
     def __init__(self, shop: Shop) -> None:
         self._inner = shop.commands
 
-    def run(self, place: Place, command: Sequence[str], given: Any = None) -> Iterator[bytes]:
+    def run(self, place: Place, command: Sequence[str], given: Any = None, length: int = 0) -> Iterator[bytes]:
         yield from self._inner.run(place, command, given)
         if place.container.endswith("web"):
             raise CommandFailed(2, "no space left")

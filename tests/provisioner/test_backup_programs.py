@@ -33,28 +33,32 @@ class Local:
     environment: Mapping[str, str] = field(default_factory=dict)
     paths: Mapping[str, str] = field(default_factory=dict)
 
-    def run(self, place: Place, command: Sequence[str], given: Iterable[bytes] | None = None) -> Iterator[bytes]:
+    def run(self, place: Place, command: Sequence[str], given: Iterable[bytes] | None = None, length: int = 0) -> Iterator[bytes]:
         words = [self.paths.get(word, word) for word in command]
         content = None if given is None else b"".join(given)
+        assert content is None or len(content) == length
         done = subprocess.run(words, input=content, capture_output=True, env=os.environ | dict(self.environment), check=False)
         yield from (done.stdout[begin : begin + 65_536] for begin in range(0, len(done.stdout), 65_536))
         if done.returncode:
             raise CommandFailed(done.returncode, done.stderr.decode())
 
 
-def saved(commands: Local, template: Template) -> bytes:
+def saved(commands: Local, template: Template) -> tuple[bytes, Measured]:
     wanted = an_instance(template)
     where = {part.of: Place("here", "here", part.of) for part in app_backups.parts(template)}
-    content = app_backups.read(commands, wanted, where, Measured())
-    return b"".join(sealed_stream.sealed(content, SEAL, "a"))
+    measured = Measured()
+    content = app_backups.read(commands, wanted, where, measured)
+    return b"".join(sealed_stream.sealed(content, SEAL, "a")), measured
 
 
-def brought_back(commands: Local, template: Template, stream: bytes) -> None:
+def brought_back(commands: Local, template: Template, kept: tuple[bytes, Measured]) -> None:
+    stream, measured = kept
+    sizes = {(of, what): size for of, what, size in measured.parts}
     wanted = an_instance(template)
     parts = app_backups.parts(template)
-    app_backups.check(sealed_stream.opened([stream], SEAL, "a"), template, [(part.of, part.what) for part in parts])
+    app_backups.check(sealed_stream.opened([stream], SEAL, "a"), template, list(sizes))
     where = {part.of: Place("here", "here", part.of) for part in parts}
-    app_backups.write(commands, wanted, where, sealed_stream.opened([stream], SEAL, "a"))
+    app_backups.write(commands, wanted, where, sealed_stream.opened([stream], SEAL, "a"), sizes)
 
 
 def tree(folder: Path) -> dict[str, object]:
