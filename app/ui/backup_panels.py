@@ -60,7 +60,7 @@ def _backup(viewer: Viewer, seen: Kept, one: BackupView) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key=f"backup_{one.id}"):
         when = one.finished_at or one.created_at
         st.markdown(
-            f"**{plain(fmt.moment(when))}** {plain(fmt.since(when, viewer.now))}  \n:small[:gray[{' · '.join(about)}]]",
+            f"**{plain(fmt.moment(when))}** {plain(fmt.ago(when, viewer.now))}  \n:small[:gray[{' · '.join(about)}]]",
             width="content",
         )
         if one.usable and seen.can_save:

@@ -248,6 +248,8 @@ def test_the_provisioner_does_nothing_outside_of_apps(attacked: Attacked) -> Non
         ("GET", "/api/v1/namespaces/kube-system/secrets", None),
         ("GET", "/api/v1/namespaces/moorage/secrets", None),
         ("GET", "/api/v1/namespaces/kube-system/pods/any/log", None),
+        ("POST", "/api/v1/namespaces/kube-system/pods/any/exec?command=id", None),
+        ("GET", "/api/v1/namespaces/moorage/pods/any/exec?command=id", None),
         ("POST", "/api/v1/namespaces/default/services", service),
         ("POST", "/api/v1/namespaces/moorage/services", a_service("moorage")),
         ("POST", f"{APPS}/namespaces/kube-system/deployments", deployment),
@@ -263,12 +265,11 @@ def test_the_provisioner_does_nothing_outside_of_apps(attacked: Attacked) -> Non
 
 
 def test_the_provisioner_goes_into_no_app(attacked: Attacked) -> None:
-    """It may make what an app consists of, but not step into its containers, forge its account or lead traffic astray."""
+    """It makes what an app consists of and runs the programs of its backups there; nothing else is its business."""
     pod = a_pod(attacked.space)
     for method, path, body in (
         ("POST", inside(attacked, "pods"), pod),
-        ("POST", inside(attacked, "pods/evil/exec"), None),
-        ("GET", inside(attacked, "pods/evil/exec") + "?command=id", None),
+        ("GET", inside(attacked, "pods/evil/attach"), None),
         ("GET", inside(attacked, "pods/evil/portforward"), None),
         ("GET", inside(attacked, "pods/evil/proxy"), None),
         ("GET", inside(attacked, "services/web/proxy"), None),

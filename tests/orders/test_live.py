@@ -16,7 +16,7 @@ from models.domain.instances import State
 from models.store import reservations, specifications
 from tests.orders.conftest import CONTAINER, Shop
 from tests.orders.on_bed import eventually, idle, shop_on, until_state
-from tests.provisioner.grounds import Site, live, testbed
+from tests.provisioner.grounds import Site, bed_command, live
 from tests.stories import a_customer
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("bed")]
@@ -87,7 +87,7 @@ def test_an_api_server_that_dies_in_the_middle_only_delays(bed: Shop) -> None:
             return specifications.credentials(ctx.session, app.instance_id) is not None
 
     eventually(bed, app, begun)
-    testbed("kill", "apiserver")
+    bed_command("kill", "apiserver")
     try:
 
         def told() -> bool:
@@ -97,7 +97,7 @@ def test_an_api_server_that_dies_in_the_middle_only_delays(bed: Shop) -> None:
 
         eventually(bed, app, told)
     finally:
-        testbed("start", "apiserver")
+        bed_command("start", "apiserver")
     until_state(bed, app, State.READY)
     with bed.acting() as ctx:
         found = credentials.reveal(ctx, instance_id=app.instance_id, seal=bed.container.seal, recent=True)
@@ -130,12 +130,12 @@ def test_a_node_that_loses_power_under_a_new_app_is_left_for_another(bed: Shop) 
 
     eventually(bed, app, lambda: bool(placed()))
     (lost,) = placed()
-    testbed("node", "off", lost)
+    bed_command("node", "off", lost)
     try:
         eventually(bed, app, lambda: bool(nodes(ready=True) - {lost}))
         until_state(bed, app, State.READY)
     finally:
-        testbed("node", "on", lost)
+        bed_command("node", "on", lost)
     eventually(bed, app, lambda: idle(bed, app) and len(nodes(ready=True)) == 1)
 
 

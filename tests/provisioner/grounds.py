@@ -127,7 +127,7 @@ def command() -> list[str]:
     return [os.environ["MOORAGE_TESTBED"], "kubectl", "--dir", os.environ["MOORAGE_TESTBED_DIR"]]
 
 
-def testbed(word: str, *words: str) -> None:
+def bed_command(word: str, *words: str) -> None:
     """A command of the bed itself, such as `kill apiserver`."""
     done = subprocess.run(
         [os.environ["MOORAGE_TESTBED"], word, *words, "--dir", os.environ["MOORAGE_TESTBED_DIR"]],

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
 from app.api.edge import Calling, IdempotencyKey
+from app.api.paging import Cursor, Limit, Page, cut
 from app.api.problems import answers
 from app.gateways.names import names
 from app.services import domains
@@ -24,9 +25,14 @@ class NewDomain(BaseModel):
     name: str = Field(max_length=253, examples=["shop.example.com"])
 
 
-@router.get("/instances/{id}/domains", operation_id="list_domains", summary="Own domains of an app, with what the DNS has to say")
-def list_domains(caller: Calling, id: Id) -> tuple[domains.DomainView, ...]:
-    return caller.read(domains.list_, instance_id=id)
+@router.get(
+    "/instances/{id}/domains",
+    operation_id="list_domains",
+    summary="Own domains of an app, with what the DNS has to say",
+    responses=answers(400),
+)
+def list_domains(caller: Calling, id: Id, limit: Limit = 100, cursor: Cursor = "") -> Page[domains.DomainView]:
+    return cut(caller.read(domains.list_, instance_id=id), key=lambda one: one.name, limit=limit, cursor=cursor)
 
 
 @router.post(
