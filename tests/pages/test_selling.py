@@ -47,7 +47,9 @@ def test_an_app_is_taken_off_sale_and_put_back(shop: Shop) -> None:
     queries.forget()
     at = page(shop, PAGE, template="wordpress")
     assert "Not on sale: The image is broken." in at.warning[0].value.replace("\\", "")
-    made = at.dataframe[1].value
+    took, made = at.dataframe[1].value, at.dataframe[2].value
+    assert list(took["plan"]) == ["trial"]
+    assert took["half"][0] > 0
     assert list(made["made"][made["name"] == "WordPress"]) == [1]
     at.button(key="template_resume").click().run()
     assert offer(shop, "wordpress").on_sale
