@@ -105,12 +105,14 @@ def entrance(folder: Path, kubectl: Any, domains: list[str]) -> Iterator[Entranc
             },
         },
     ]
+    # that of the tests before may be ending still, and what is put into it would end with it
+    kubectl("delete", "namespace", SPACE, "--ignore-not-found", "--wait=true", "--timeout=50s")
     kubectl("apply", "-f", "-", given=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
     try:
         with _tunnel() as place:
             yield Entrance(place, file)
     finally:
-        kubectl("delete", "namespace", SPACE, "--wait=false")
+        kubectl("delete", "namespace", SPACE, "--wait=false", "--ignore-not-found")
 
 
 @contextmanager

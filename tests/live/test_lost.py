@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.services import diagnosis, instances, orphans
+from app.services import diagnosis, instances, orphans, settings
 from app.services.orders import OrderView
 from models.domain import orphans as rules
 from models.domain.diagnosis import Cause
@@ -87,6 +87,8 @@ def test_an_app_without_a_volume_runs_elsewhere_within_four_minutes(shop: Shop, 
 
 
 def test_an_app_with_a_volume_says_that_it_waits_for_its_node(shop: Shop, bed: Bed) -> None:
+    with shop.acting(shop.staff) as ctx:
+        settings.put(ctx, key="sale_limit", value=1.0)  # the bed is as full as a cluster may be
     app: OrderView = shop.order("wordpress")
     until_state(shop, app, State.READY)
     with shop.acting() as ctx:
