@@ -130,9 +130,7 @@ def remove(ctx: Context, *, instance_id: str, typed_name: str) -> ChangeSetView:
     if ctx.actor.kind is ActorKind.TOKEN:
         raise NotPermitted("A token cannot delete an app. Sign in and delete it there.")
     if typed_name.strip() != row.name:
-        raise Invalid(
-            f"Type the app's name, “{row.name}”, to confirm: its data is deleted.", field="typed_name"
-        )
+        raise Invalid(f"Type the app's name, “{row.name}”, to confirm: its data is deleted.", field="typed_name")
     if row.state is State.ORDERED:
         raise Conflict("Nothing of this app was made yet. Take the order back instead.")
     reservations.end(ctx.session, row.id, ctx.now)
