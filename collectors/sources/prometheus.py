@@ -71,7 +71,10 @@ class PrometheusSource:
         return next(iter(self.read_many([window])))[1]
 
     def read_many(self, windows: Sequence[Window]) -> Iterator[tuple[Window, Reading]]:
-        """Adjoining windows of one length are read with one question per metric; halves of them when the answer is too large."""
+        """Adjoining windows of one length are read with one question per metric; halves of them when the answer is too large.
+
+        Roles and taints of nodes are said once for all windows that were read together.
+        """
         for run in _runs(windows):
             yield from self._read_run(run)
 

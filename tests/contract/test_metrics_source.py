@@ -15,6 +15,7 @@ from collectors.sources.port import ChunkedMetricsSource, Window
 from tests.contract.conftest import Metrics
 
 Frames = Mapping[str, pl.DataFrame]
+ONCE = ("roles", "taints")
 
 
 def test_frames_have_the_columns_of_their_entity(metrics: Metrics) -> None:
@@ -90,7 +91,10 @@ def test_many_windows_say_what_each_says_alone(metrics: Metrics) -> None:
 
 
 def _both_ways(source: ChunkedMetricsSource, windows: list[Window], number: int, window: Window) -> tuple[Frames, Frames]:
-    return list(source.read_many(windows))[number][1].frames, source.read(window).frames
+    """Without what is said once for all windows together: a node may have been cut off in the midst of them."""
+    both = list(source.read_many(windows))[number][1].frames, source.read(window).frames
+    together, alone = ({name: frame.drop(ONCE, strict=False) for name, frame in frames.items()} for frames in both)
+    return together, alone
 
 
 def test_queries_report_time_and_series(metrics: Metrics) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from app.services import diagnosis, instances, orphans, settings
 from app.services.orders import OrderView
+from app.services.selling import NoRoom
 from models.domain import orphans as rules
 from models.domain.diagnosis import Cause
 from models.domain.instances import State
@@ -89,7 +90,7 @@ def test_an_app_without_a_volume_runs_elsewhere_within_four_minutes(shop: Shop, 
 def test_an_app_with_a_volume_says_that_it_waits_for_its_node(shop: Shop, bed: Bed) -> None:
     with shop.acting(shop.staff) as ctx:
         settings.put(ctx, key="sale_limit", value=1.0)  # the bed is as full as a cluster may be
-    app: OrderView = shop.order("wordpress")
+    app = until(lambda: _ordered(shop), LONG, "room for it: the node of the test before is counted again a moment after it is back")
     until_state(shop, app, State.READY)
     with shop.acting() as ctx:
         space = instances.get(ctx, instance_id=app.instance_id).namespace
@@ -103,3 +104,10 @@ def test_an_app_with_a_volume_says_that_it_waits_for_its_node(shop: Shop, bed: B
             }
         assert any("restore the newest backup" in one for one in mend)
     until(lambda: told(shop, app) == (), LONG, "it runs again where its data is")
+
+
+def _ordered(shop: Shop) -> OrderView | None:
+    try:
+        return shop.order("wordpress")
+    except NoRoom:
+        return None
