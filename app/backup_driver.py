@@ -10,6 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from app.auth import sealed_stream
+from app.background import Background
 from app.container import Container
 from app.gateways.backup_target import BackupTarget
 from app.jobs.runner import new_worker
@@ -39,7 +40,7 @@ class TurnLost(PlatformError):
     code = "turn_lost"
 
 
-class BackupDriver:
+class BackupDriver(Background):
     """Works on what is due until it is stopped. Any number of processes may run one: claims and leases keep them apart."""
 
     def __init__(
@@ -52,6 +53,7 @@ class BackupDriver:
         across: int = ACROSS,
         lease: timedelta = turns.LEASE,
     ) -> None:
+        super().__init__("backups")
         self._container = container
         self._cluster = cluster
         self._commands = commands
@@ -59,22 +61,10 @@ class BackupDriver:
         self._across = across
         self._lease = lease
         self._holder = new_worker()
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="backups", daemon=True)
-        self._thread.start()
-
-    def stop(self, seconds: float) -> None:
-        """Ask it to end and wait so long; a turn that is cut off is taken up by the next process."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(seconds)
-
-    def _run(self) -> None:
+    def run(self) -> None:
         with ThreadPoolExecutor(self._across, thread_name_prefix="backup") as pool:
-            while not self._stop.wait(PAUSE_SECONDS):
+            while not self.stopping.wait(PAUSE_SECONDS):
                 self.once(lambda work: list(pool.map(lambda one: one(), work)))
 
     def once(self, each: Callable[[Sequence[Callable[[], None]]], object] | None = None) -> int:
@@ -98,7 +88,7 @@ class BackupDriver:
         self._turn(partial(turns.take_restore, restore_id=restore_id), self._bring_back)
 
     def _turn(self, take: Callable[..., Turn | None], carry_out: Callable[[Turn, _Heart], None]) -> None:
-        if self._stop.is_set():
+        if self.stopping.is_set():
             return
         try:
             with self._container.transaction(ACTOR, "job") as ctx:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from app.background import Background
 from app.container import Container
 from app.gateways.payments import Answer, Charge, DummyGateway, PaymentGateway
 from app.jobs.runner import new_worker
@@ -39,7 +39,7 @@ ACROSS = 4
 """So many instances are worked on at once."""
 
 
-class Driver:
+class Driver(Background):
     """Works on what is due until it is stopped. Any number of processes may run one: claims and leases keep them apart."""
 
     def __init__(
@@ -53,6 +53,7 @@ class Driver:
         across: int = ACROSS,
         lease: timedelta = passes.LEASE,
     ) -> None:
+        super().__init__("provisioner")
         self._container = container
         self._cluster = cluster
         self._prober = prober
@@ -63,22 +64,10 @@ class Driver:
         self._compared: dict[str, datetime] = {}
         """When each app was last compared with what is wanted."""
         self._holder = new_worker()
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="provisioner", daemon=True)
-        self._thread.start()
-
-    def stop(self, seconds: float) -> None:
-        """Ask it to end and wait so long; a pass that is cut off is taken up by the next process."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(seconds)
-
-    def _run(self) -> None:
+    def run(self) -> None:
         with ThreadPoolExecutor(self._across, thread_name_prefix="pass") as pool:
-            while not self._stop.wait(PAUSE_SECONDS):
+            while not self.stopping.wait(PAUSE_SECONDS):
                 if not self.once(lambda work: list(pool.map(self.one, work))):
                     self.look_after()
 
@@ -120,7 +109,7 @@ class Driver:
 
     def one(self, change_set_id: str) -> ChangeState | None:
         """One pass; what goes wrong is written down and never escapes."""
-        if self._stop.is_set():
+        if self.stopping.is_set():
             return None
         try:
             with self._container.transaction(ACTOR, "job") as ctx:

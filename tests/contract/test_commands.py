@@ -32,7 +32,6 @@ HOSTILE = b"\x00\xff'\";$(reboot)\r\n\x04\x1a" + "日本 é".encode() + bytes(ra
 class Hands:
     commands: Commands
     place: Place
-    real: bool
 
 
 def a_template() -> Template:
@@ -68,7 +67,7 @@ def hands(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             assert isinstance(site.converge(wanted), Done)
             (pod,) = site.cluster.find("Pod", wanted.namespace, {COMPONENT: "web"})
             place = Place(wanted.namespace, pod["metadata"]["name"], "web")
-            yield Hands(LiveCommands(connection.websocket, Refused), place, True)
+            yield Hands(LiveCommands(connection.websocket, Refused), place)
             reconcile.remove(site.cluster, wanted, now=site.now())
             connection.close()
         return
@@ -77,7 +76,7 @@ def hands(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     assert isinstance(site.converge(wanted), Done)
     (pod,) = site.cluster.find("Pod", wanted.namespace, {COMPONENT: "web"})
     commands = SimulatedCommands(site.cluster, Contents(folder / "volumes" if kept else None))
-    yield Hands(commands, Place(wanted.namespace, pod["metadata"]["name"], "web"), False)
+    yield Hands(commands, Place(wanted.namespace, pod["metadata"]["name"], "web"))
 
 
 def test_what_is_given_is_what_is_read_again(hands: Hands) -> None:
@@ -114,9 +113,8 @@ def test_pods_and_containers_that_are_not_there_are_said(hands: Hands) -> None:
     assert unknown.value.rejection is Rejection.INVALID
 
 
+@pytest.mark.parametrize("hands", [REAL], indirect=True)  # no program runs in the simulated cluster
 def test_a_real_program_tells_its_status_and_its_last_words(hands: Hands) -> None:
-    if not hands.real:
-        pytest.skip("no program runs in the simulated cluster")
     with pytest.raises(CommandFailed) as failed:
         list(hands.commands.run(hands.place, ["sh", "-c", "echo first; echo 'no space' >&2; exit 3"]))
     assert (failed.value.status, failed.value.said) == (3, "no space")
@@ -127,9 +125,8 @@ def test_a_real_program_tells_its_status_and_its_last_words(hands: Hands) -> Non
     assert early.value.status == 5
 
 
+@pytest.mark.parametrize("hands", [REAL], indirect=True)  # the simulated cluster has no accounts
 def test_only_in_the_namespaces_of_apps(hands: Hands) -> None:
-    if not hands.real:
-        pytest.skip("the simulated cluster has no accounts")
     with pytest.raises(Rejected) as refused:
         list(hands.commands.run(Place("kube-system", "anything", "main"), ["true"]))
     assert refused.value.rejection is Rejection.FORBIDDEN

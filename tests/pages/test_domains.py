@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from app.services.orders import OrderView
 from models.domain.access import MemberRole
 from models.store import domains
@@ -12,9 +14,9 @@ from tests.pages.test_upkeep import app, keys, look
 __all__ = ["app", "nothing_answered_before", "postgres", "shop", "store"]
 
 
-def ask_for(at: object, name: str) -> None:
-    at.text_input(key="domain_name").input(name)  # type: ignore[attr-defined]
-    next(one for one in at.button if one.label == "Use this domain").click().run()  # type: ignore[attr-defined]
+def ask_for(at: Any, name: str) -> None:
+    at.text_input(key="domain_name").input(name)
+    next(one for one in at.button if one.label == "Use this domain").click().run()
 
 
 def test_a_domain_is_asked_for_proven_and_removed(shop: Shop, app: OrderView) -> None:
