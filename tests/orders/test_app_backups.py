@@ -108,6 +108,7 @@ def test_a_stopped_app_is_saved_and_stays_stopped(shop: Shop, app: OrderView) ->
     saved = _saved(shop, app)
     assert saved.state is BackupState.DONE, saved.why
     assert ("web", "site", len(site)) in {(part.of, part.what, part.size) for part in saved.parts}
+    shop.work()  # what was started to be saved is put to sleep again
     assert _state(shop, app) is State.STOPPED
     assert list(shop.cluster.find("Pod", _namespace(shop, app), {"app.kubernetes.io/component": "database"})) == []
 
