@@ -29,7 +29,8 @@ def test_the_address_says_why_and_the_app_comes_back(street: Street) -> None:
         assert page.headers["content-type"] == "text/html; charset=utf-8"
         assert page.headers["retry-after"]
         assert "Unpaid since 3 November" in visitor.get("/wp-admin/?a=1").text
-        with visitor.stream("POST", "/form", data={"a": "b"}) as answer:  # its text may be cut: the server does not read what is sent
+        with visitor.stream("POST", "/form", data={"a": "b"}) as answer:
+            # its text may be cut: the server does not read what is sent
             assert answer.status_code >= 500, "a caller hears that nothing was done"
         with shop.acting(shop.staff) as ctx:
             suspension.resume(ctx, instance_id=app.instance_id)
