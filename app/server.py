@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import threading
@@ -13,9 +14,9 @@ from typing import Any
 import streamlit as st
 from starlette.middleware import Middleware
 from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import config, container, health, internal, logs, metrics
-from app.api.main import api
 from app.auth import headers, routes
 from app.auth.gate import Gate
 from app.bundles import Bundles
@@ -26,6 +27,28 @@ from models.domain.jobs import JobHome
 
 ENTRY = Path(__file__).parent / "ui" / "entry.py"
 _prepared: Container | None = None
+
+
+class Api:
+    """The API. Its import is a third of a start, so it begins when the server runs; who asks before it is there waits for it."""
+
+    def __init__(self) -> None:
+        self._made: ASGIApp | None = None
+        self._lock = threading.Lock()
+
+    def load(self) -> ASGIApp:
+        with self._lock:
+            from app.api import main
+
+            self._made = main.api
+            return self._made
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        made = self._made
+        await (await asyncio.to_thread(self.load) if made is None else made)(scope, receive, send)
+
+
+api = Api()
 
 
 def prepare(settings: config.Settings) -> Container:
@@ -50,8 +73,7 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
     if live.collector is not None:
         live.collector.start()
     scheduler.start()
-    gc.collect()
-    gc.freeze()  # what is loaded now never becomes garbage; looking through it at every collection costs most of a rerun
+    threading.Thread(target=_complete, name="complete", daemon=True).start()
     try:
         yield {"container": live}
     finally:
@@ -59,6 +81,13 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
         end_together(*(part.stop for part in (live.collector, live.inventory) if part is not None))
         container.install(None)
         live.close()
+
+
+def _complete() -> None:
+    """What a server does not need in order to answer, but before it has much to do."""
+    api.load()
+    gc.collect()
+    gc.freeze()  # what is loaded now never becomes garbage; looking through it at every collection costs most of a rerun
 
 
 def end_together(*stops: Callable[[], object]) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
 import numpy as np
 import polars as pl
@@ -35,7 +36,8 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 WINDOWS_AT_ONCE = timedelta(days=38)
 RAW_AT_ONCE = timedelta(days=3)
-"""Bounds the memory: two of these are there at a time, one that is computed and one that is stored."""
+"""Bounds the memory: of these one is stored at a time, and `AHEAD` are computed."""
+AHEAD = 2
 HOURLY = ("volume", "filesystem")
 """These fill over weeks: before the raw time one window an hour tells it all."""
 SLOW = (*HOURLY, "ingress")
@@ -75,9 +77,9 @@ class Past:
 
     def units(self, warehouse: Warehouse) -> Iterator[Unit]:
         """What is still missing in the warehouse, oldest first for each source."""
-        yield from self._metrics(warehouse)
+        yield from self._probes(warehouse)  # soon computed: there is something to store at once
         yield from self._inventory(warehouse)
-        yield from self._probes(warehouse)
+        yield from self._metrics(warehouse)
 
     def _metrics(self, warehouse: Warehouse) -> Iterator[Unit]:
         source = SimulatedMetrics.name
@@ -215,12 +217,12 @@ def write(past: Past, warehouse: Warehouse, told: Told) -> None:
 
     def loads() -> None:
         done = 0.0
-        with ThreadPoolExecutor(1, "demo") as pool:  # the next unit is computed while DuckDB writes this one
-            ahead: Future[Made] | None = pool.submit(units[0].make) if units else None
-            for unit, following in zip(units, [*units[1:], None], strict=True):
-                assert ahead is not None  # noqa: S101  there is one for each unit
-                frames, ticks, rolled = ahead.result()
-                ahead = pool.submit(following.make) if following else None
+        with ThreadPoolExecutor(1, "demo") as pool:  # the next units are computed while DuckDB writes this one
+            ahead = deque(pool.submit(unit.make) for unit in units[:AHEAD])
+            for unit, following in zip_longest(units, units[AHEAD:]):
+                frames, ticks, rolled = ahead.popleft().result()
+                if following is not None:
+                    ahead.append(pool.submit(following.make))
                 warehouse.bulk_load(unit.source, frames, ticks=ticks, windows=rolled, cluster=past.cluster)
                 done += unit.size
                 told(done / whole)
