@@ -69,8 +69,11 @@ def quota(wanted: Wanted) -> Object:
     beside = [component for component in wanted.template.components if isinstance(component, Beside)]
     own = [component for component in wanted.template.components if not isinstance(component, Beside)]
     kept = [one.addon.component for one in wanted.additions if one.keeping is Keeping.KEPT]
-    turning = 2 if not any(component.volumes for component in own) else 1
-    cores, memory = cores_of(wanted.plan.cpu) * copies * turning, bytes_of(wanted.plan.memory) * copies * turning
+    # whoever has no volume is changed by starting the new pod beside the old one
+    turning = [(2 if not one.volumes else 1, one) for one in own]
+    cores = cores_of(wanted.plan.cpu) * copies * sum(times * Decimal(str(one.cpu_share)) for times, one in turning)
+    shares = sum(times * Decimal(str(one.memory_share)) for times, one in turning)
+    memory = int(bytes_of(wanted.plan.memory) * copies * shares)
     # also of what was taken away: while its pods end, the app's new ones come
     for one in (placed.addon.component for placed in wanted.additions):
         cores += cores_of(one.cpu) * (1 if one.volumes else 2)

@@ -17,24 +17,20 @@ def loose(template: Template) -> tuple[str, ...]:
     return tuple(dict.fromkeys(image for image in named if image and MARK not in image and not REFERENCE.search(image)))
 
 
+def named(image: str, digests: Mapping[str, str]) -> str:
+    """`image:tag@digest` where the digest is known; the tag stays, for people."""
+    digest = digests.get(image)
+    return f"{image}@{digest}" if digest else image
+
+
 def pinned(template: Template, digests: Mapping[str, str]) -> Template:
-    """The template with `image:tag@digest` where a digest is known; the tag stays, for people."""
-
-    def fixed(image: str | None) -> str | None:
-        digest = digests.get(image or "")
-        return f"{image}@{digest}" if digest else image
-
-    return template.model_copy(
-        update={
-            "components": tuple(one.model_copy(update={"image": fixed(one.image)}) for one in template.components),
-            "setup": tuple(one.model_copy(update={"image": fixed(one.image)}) for one in template.setup),
-        }
-    )
+    """The template with each image by its digest where that is known."""
+    components = tuple(one.model_copy(update={"image": named(one.image, digests)}) for one in template.components)
+    setup = tuple(one.model_copy(update={"image": named(one.image, digests)}) if one.image else one for one in template.setup)
+    return template.model_copy(update={"components": components, "setup": setup})
 
 
 def pinned_component(addon: AddOn, digests: Mapping[str, str]) -> AddOn:
     """The same of a component that is added to apps."""
-    digest = digests.get(addon.component.image)
-    if not digest:
-        return addon
-    return addon.model_copy(update={"component": addon.component.model_copy(update={"image": f"{addon.component.image}@{digest}"})})
+    component = addon.component
+    return addon.model_copy(update={"component": component.model_copy(update={"image": named(component.image, digests)})})

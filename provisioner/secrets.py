@@ -8,6 +8,7 @@ import string
 from collections.abc import Mapping
 
 import bcrypt
+from argon2 import PasswordHasher
 
 from provisioner.catalogue import Template
 from provisioner.labels import Object, made
@@ -26,11 +27,25 @@ def draw(template: Template) -> dict[str, str]:
         elif secret.kind == "base64":
             found[name] = base64.b64encode(secrets.token_bytes(secret.length)).decode()
         elif secret.kind == "password":
-            found[name] = "".join(secrets.choice(_LETTERS) for _ in range(secret.length))
+            found[name] = _password(secret.length)
     for name, secret in template.secrets.items():
         if secret.of is not None:
-            found[name] = bcrypt.hashpw(found[secret.of].encode(), bcrypt.gensalt()).decode()
+            found[name] = _hash(secret.kind, found[secret.of])
     return found
+
+
+def _password(length: int) -> str:
+    """Has small and capital letters and a digit: some apps take no other."""
+    while True:
+        found = "".join(secrets.choice(_LETTERS) for _ in range(length))
+        if all(any(test(letter) for letter in found) for test in (str.islower, str.isupper, str.isdigit)):
+            return found
+
+
+def _hash(kind: str, value: str) -> str:
+    if kind == "argon2":
+        return PasswordHasher().hash(value)
+    return bcrypt.hashpw(value.encode(), bcrypt.gensalt()).decode()
 
 
 def homes(wanted: Wanted) -> dict[str, tuple[str, ...]]:

@@ -93,7 +93,7 @@ def import_(
     digests: dict[str, str] = {}
     missing = 0
     images = {image for template in written.values() for image in loose(template)}
-    images |= {one.component.image for one in load_components().values()}
+    images |= {one.component.image for one in load_components().values()} | {found.ground.notice_image}
     for image in sorted(images):
         try:
             digests[image] = registry.digest(image)

@@ -51,15 +51,16 @@ class HttpDoorman:
         if self._place is not None:
             headers["Host"], extensions["sni_hostname"] = url.netloc.decode(), url.host
             url = url.copy_with(host=self._place[0], port=self._place[1])
-        fields = dict(request.fields)
+        fields, basic = dict(request.fields), request.kind == "basic"
         try:
             with (
                 httpx.Client(verify=self._tls, timeout=SECONDS, trust_env=False) as client,
                 client.stream(
-                    "POST",
+                    "GET" if basic else "POST",
                     url,
                     headers=headers,
                     extensions=extensions,
+                    auth=httpx.BasicAuth(fields["user"], fields["password"]) if basic else None,
                     data=fields if request.kind == "form" else None,
                     json=fields if request.kind == "json" else None,
                 ) as answer,

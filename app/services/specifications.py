@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -14,12 +15,13 @@ from app.services import editions
 from models.domain import components as components_rules
 from models.domain.components import Added, Keeping
 from models.domain.errors import NotFound
-from models.store import catalogue, domains, organizations
+from models.store import catalogue, domains, organizations, pins
 from models.store import components as component_rows
 from models.store import specifications as store
 from models.store.catalogue import Plan
 from models.store.instances import Instance
 from models.store.specifications import Specification
+from provisioner import pinning
 from provisioner.catalogue import Plan as WrittenPlan
 from provisioner.catalogue.addons import joined
 from provisioner.catalogue.quantities import cpu, size
@@ -35,6 +37,8 @@ def wanted(session: Session, instance: Instance, specification: Specification, g
     if organization is None or plan is None:
         raise NotFound("The app's organization or plan is not there any more.")
     beside = additions(session, instance.id, specification.added)
+    if specification.suspended:
+        ground = replace(ground, notice_image=pinning.named(ground.notice_image, pins.everything(session)))
     return Wanted(
         instance_id=instance.id,
         organization_id=instance.organization_id,

@@ -19,6 +19,8 @@ FACTS = frozenset({"host", "url", "email", "organization", "instance"})
 PLAN_FACTS = frozenset({"memory_mib", "storage_gib", "cpu"})
 CURRENCIES = frozenset({"IDR", "USD", "EUR"})
 LANGUAGES = frozenset({"en", "id"})
+HASHES = frozenset({"argon2", "bcrypt"})
+"""Kinds of secrets that are the hash of another one."""
 
 
 def _label(text: str) -> str:
@@ -82,16 +84,16 @@ class Licence(Strict):
 class Secret(Strict):
     """A value that is drawn once. `survives`: without it a backup is worth nothing, so it is part of every backup."""
 
-    kind: Literal["password", "hex", "base64", "bcrypt"] = "password"
+    kind: Literal["password", "hex", "base64", "bcrypt", "argon2"] = "password"
     length: Annotated[int, Field(ge=8, le=128)] = 32
     survives: bool = False
     of: Label | None = None
-    """For `bcrypt`: the secret whose hash this is."""
+    """For `bcrypt` and `argon2`: the secret whose hash this is."""
 
     @model_validator(mode="after")
     def _hash_of(self) -> Secret:
-        if (self.kind == "bcrypt") != (self.of is not None):
-            raise ValueError("a bcrypt secret, and no other, says `of` which secret it is the hash")
+        if (self.kind in HASHES) != (self.of is not None):
+            raise ValueError(f"a secret of kind {' or '.join(sorted(HASHES))}, and no other, says `of` which secret it is the hash")
         return self
 
 
@@ -240,13 +242,22 @@ class Answer(Strict):
 
 class SignIn(Strict):
     """The request with which the app's own page signs in, as its maker documents it: the drawn credentials are tried with it at the app's
-    address before the app is called ready."""
+    address before the app is called ready.
+
+    `form` and `json` post the fields; `basic` reads the path with `user` and `password` as HTTP has it (RFC 7617).
+    """
 
     path: AbsolutePath
-    kind: Literal["form", "json"] = "json"
+    kind: Literal["form", "json", "basic"] = "json"
     fields: Annotated[dict[str, str], Field(min_length=1)]
     headers: dict[str, str] = {}
     answers: Annotated[tuple[Answer, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _of_http(self) -> SignIn:
+        if self.kind == "basic" and set(self.fields) != {"user", "password"}:
+            raise ValueError("a basic sign-in has the fields user and password, and no others")
+        return self
 
 
 class Plan(Strict):
@@ -275,7 +286,9 @@ class Template(Strict):
 
     id: Label
     name: str
-    category: Literal["automation", "publishing", "files", "monitoring", "development", "analytics", "communication", "data", "own"]
+    category: Literal[
+        "automation", "publishing", "files", "monitoring", "security", "development", "analytics", "communication", "data", "own"
+    ]
     version: str
     words: dict[str, Words]
     licence: Licence

@@ -28,7 +28,7 @@ from models.store import app_backups, changesets, instances, members, orders, or
 from models.store import tokens as token_rows
 from models.store.orders import Order
 from models.store.session import Store
-from tests.provisioner.orders import TEMPLATES
+from tests.provisioner.orders import SHOWN
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -151,7 +151,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
                 parties[name] = (user.id, home.id)
             owner_id = owner.id
         with live.transaction(job_actor("catalogue"), "cli") as ctx:
-            offers.publish(ctx, templates=TEMPLATES.values())
+            offers.publish(ctx, templates=SHOWN)
         for user_id, home in parties.values():
             _order(live, user_id, home)
         yield Program(

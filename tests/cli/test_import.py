@@ -48,5 +48,6 @@ def test_tags_become_digests_and_what_is_missing_is_said(command, data, registry
     store.close()
     assert set(kept.values()) == {DIGEST}
     assert any("wordpress" in image for image in kept)
+    assert "busybox:1.37" in kept, "the page of suspended apps runs it"
     again = command("catalogue", "import", "--mirror", registry, "--plain", registry, code=1)
     assert ", 0 of them others than before" in again

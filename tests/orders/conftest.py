@@ -34,7 +34,7 @@ from provisioner.catalogue.quantities import bytes_of, cores_of
 from provisioner.cluster.commands import Commands
 from provisioner.cluster.simulated import SimulatedCluster
 from provisioner.cluster.simulated_commands import SimulatedCommands
-from tests.provisioner.orders import TEMPLATES
+from tests.provisioner.orders import SHOWN
 from tests.services.running import a_node
 from tests.stories import NOW, Customer, NoWarehouse, a_customer, a_namespace, a_staff_member, postgres, store
 from tests.stories import a_pod as small_pod
@@ -162,7 +162,7 @@ def shop(store: Store, tmp_path: Any) -> Shop:
         customer = a_customer(session)
         staff = a_staff_member(session)
     with container.transaction(job_actor("catalogue"), "cli") as ctx:
-        offers.publish(ctx, templates=TEMPLATES.values())
+        offers.publish(ctx, templates=SHOWN)
     with container.transaction(staff, "page") as ctx:
         offers.agree(ctx, template="n8n")
     return Shop(store, clock, cluster, seen, Prober(), container, customer, staff)

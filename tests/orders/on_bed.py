@@ -29,7 +29,7 @@ from provisioner.catalogue import Template
 from provisioner.cluster.simulated import SimulatedCluster
 from tests.orders.conftest import Prober, Seen, Shop
 from tests.provisioner.grounds import Site
-from tests.provisioner.orders import TEMPLATES
+from tests.provisioner.orders import SHOWN
 from tests.stories import NoWarehouse, a_customer, a_staff_member, fresh_sqlite
 
 LONGEST = timedelta(minutes=4)
@@ -78,7 +78,7 @@ def shop_on(
     with store.transaction() as session:
         customer, staff = a_customer(session, now=clock.now()), a_staff_member(session, now=clock.now())
     with container.transaction(job_actor("catalogue"), "cli") as ctx:
-        offers.publish(ctx, templates=templates if templates is not None else TEMPLATES.values())
+        offers.publish(ctx, templates=templates if templates is not None else SHOWN)
     shop = Shop(store, clock, site.cluster, seen, prober or Prober(), container, customer, staff)
     driver = Driver(container, site.cluster, prober=shop.prober, doorman=doorman, across=across)
     driver.start()

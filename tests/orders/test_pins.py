@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from app.services import offers
+from app.services import offers, suspension
 from models.domain.errors import NotFound
 from models.store import catalogue
 from provisioner.pinning import loose
 from tests.orders.conftest import Shop
-from tests.provisioner.orders import TEMPLATES
+from tests.provisioner.orders import SHOWN, TEMPLATES
 
 DIGEST = "sha256:" + "cd" * 32
 
@@ -19,8 +19,21 @@ DIGEST = "sha256:" + "cd" * 32
 def _import(shop: Shop) -> int:
     with shop.acting(shop.staff) as ctx:
         changed = offers.pin(ctx, digests=dict.fromkeys(loose(TEMPLATES["wordpress"]), DIGEST))
-        offers.publish(ctx, templates=TEMPLATES.values())
+        offers.publish(ctx, templates=SHOWN)
         return changed
+
+
+def test_the_page_of_a_suspended_app_has_the_digest_too(shop: Shop) -> None:
+    app = shop.order("container")
+    shop.work(passes=10)
+    image = shop.container.settings.ground.notice_image
+    with shop.acting(shop.staff) as ctx:
+        offers.pin(ctx, digests={image: DIGEST})
+        suspension.suspend(ctx, instance_id=app.instance_id, reason="Unpaid.")
+    shop.work(passes=10)
+    (notice,) = [one for one in shop.cluster.find("Deployment", None, {}) if one["metadata"]["name"] == "notice"]
+    (container,) = notice["spec"]["template"]["spec"]["containers"]
+    assert (container["image"], container["imagePullPolicy"]) == (f"{image}@{DIGEST}", "IfNotPresent")
 
 
 def test_what_was_ordered_before_keeps_its_image_and_what_comes_after_has_the_digest(shop: Shop) -> None:

@@ -16,6 +16,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "category.publishing": "Web sites and blogs",
     "category.files": "Files",
     "category.monitoring": "Monitoring",
+    "category.security": "Passwords and security",
     "category.development": "Development",
     "category.analytics": "Analytics",
     "category.communication": "Communication",

@@ -16,6 +16,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "category.publishing": "Situs web dan blog",
     "category.files": "Berkas",
     "category.monitoring": "Pemantauan",
+    "category.security": "Kata sandi dan keamanan",
     "category.development": "Pengembangan",
     "category.analytics": "Analitik",
     "category.communication": "Komunikasi",
