@@ -7,7 +7,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from app.logs import redact, secret
@@ -43,6 +43,8 @@ class Settings(BaseSettings):
     """Makes it live, together with prometheus_url. `in-cluster` uses the pod's own service account."""
     kube_context: str = ""
     prometheus_url: str = ""
+    prometheus: str = ""
+    """The same as prometheus_url, called as the option of `up` is."""
     prometheus_token: SecretStr = SecretStr("")
     """Bearer token that Prometheus asks for; empty: none, or that of prometheus_token_file."""
     prometheus_token_file: Path | None = None
@@ -99,6 +101,12 @@ class Settings(BaseSettings):
     """Where backups of customers' apps lie; empty: the folder `app-backups` in the data directory; or another folder."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     demo_seed: int = 7
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_prometheus(cls, given: dict[str, Any]) -> dict[str, Any]:
+        short = given.get("prometheus", "")
+        return {**given, "prometheus": "", "prometheus_url": given.get("prometheus_url") or short} if short else given
 
     @field_validator("prometheus_url", "public_url")
     @classmethod

@@ -10,6 +10,12 @@ PARTS = {
     "a cluster (set KUBECONFIG and PROMETHEUS_URL, for example from a test bed)": lambda: bool(
         os.environ.get("KUBECONFIG") and os.environ.get("PROMETHEUS_URL")
     ),
+    "a node that runs containers (set INGRESS_URL, as a test bed with --real-node does)": lambda: bool(
+        os.environ.get("INGRESS_URL")
+    ),
+    "a test bed that can be broken (set MOORAGE_TESTBED and MOORAGE_TESTBED_DIR)": lambda: bool(
+        os.environ.get("MOORAGE_TESTBED") and os.environ.get("MOORAGE_TESTBED_DIR")
+    ),
     "a browser (Debian package chromium)": lambda: bool(shutil.which("chromium")),
 }
 

@@ -60,10 +60,37 @@ TITLES = {
 }
 
 
+EXAMPLES: Mapping[int, tuple[str, str, str | None]] = {
+    400: ("invalid", "The range must begin before it ends.", "since"),
+    401: ("unauthenticated", "Send “Authorization: Bearer TOKEN”, or sign in first.", None),
+    403: ("not_permitted", "This needs the right nodes.see.", None),
+    404: ("not_found", "There is nothing here under that name, or it is not yours.", None),
+    409: ("conflict", "This was changed meanwhile. Look again and repeat what still fits.", None),
+    413: ("too_large", "A request may have 1 MiB.", None),
+    422: ("malformed", "query.limit: Input should be less than or equal to 1000", "limit"),
+    429: ("too_many_attempts", "Too many attempts. Try again in 60 seconds.", None),
+    500: ("internal", "Something went wrong on our side; it is in the log with the time of this request.", None),
+    503: ("unavailable", "The cluster is not known yet. Try again in a few seconds.", None),
+}
+"""Code, sentence and field of one failure of each status, as callers may meet it."""
+
+
+def example(status: int) -> Problem:
+    """What the description shows for a status."""
+    code, detail, field = EXAMPLES[status]
+    return Problem(type="about:blank", title=TITLES[status], status=status, code=code, detail=detail, field=field)
+
+
 def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The documented failures of a route."""
-    content = {"application/problem+json": {"schema": Problem.model_json_schema()}}
-    return {status: {"description": TITLES[status], "content": content} for status in statuses}
+    schema = Problem.model_json_schema()
+    return {
+        status: {
+            "description": TITLES[status],
+            "content": {"application/problem+json": {"schema": schema, "example": example(status).model_dump()}},
+        }
+        for status in statuses
+    }
 
 
 def problem(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app.context import Context
@@ -13,7 +13,7 @@ from models.domain.access import ActorKind, MemberRole, Permission
 from models.domain.errors import Conflict, NotFound
 from models.domain.organizations import Standing, check_email, keeps_an_owner
 from models.store import members as store
-from models.store import organizations
+from models.store import organizations, sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,8 @@ class MemberView:
     second_factor: bool
     disabled: bool
     joined_at: datetime
+    last_seen: datetime | None = None
+    """When one of the sessions that are still on record was last used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,9 @@ def of_organization(ctx: Context, *, organization_id: str) -> tuple[MemberView, 
     """By name."""
     ctx.require(Permission.SEE_OWN_MEMBERS, organization_id)
     existing(ctx, organization_id)
-    return tuple(_view(user, row) for user, row in store.of_organization(ctx.session, organization_id))
+    rows = store.of_organization(ctx.session, organization_id)
+    seen = sessions.last_seen(ctx.session, [user.id for user, _ in rows])
+    return tuple(replace(_view(user, row), last_seen=seen.get(user.id)) for user, row in rows)
 
 
 def mine(ctx: Context) -> tuple[Belonging, ...]:

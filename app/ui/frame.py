@@ -32,13 +32,14 @@ STYLE = """<style>
   [data-testid="stElementContainer"]:has(> [data-testid="stTextInput"]) { min-width: 100%; }
   [data-testid="stButtonGroup"] [role="radio"] { padding-left: 0.4rem; padding-right: 0.4rem; }
 }
+[data-testid="stElementContainer"][data-stale="true"] { opacity: 1; transition: none; }
 @media (prefers-color-scheme: dark) {
   [data-testid^="stBaseButton-primary"], [data-testid^="stBaseButton-primary"] * { color: #06121c; }
 }
 </style>"""
 """What the theme has no setting for: wide pages use their width, and no words of a metric are cut;
 on a phone every choice of a row of choices is in sight, and what one types in has the whole width;
-words keep a contrast of 4.5 to what they stand on."""
+what is being asked anew keeps its strength until the answer is there; words keep a contrast of 4.5 to what they stand on."""
 
 
 def style() -> None:

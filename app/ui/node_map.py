@@ -14,14 +14,17 @@ from app.ui.gate import Viewer
 
 GIBI = 1024.0**3
 PALETTE = ("#2f86d1", "#17a08a", "#dd8b1c", "#8861d0", "#d9566c", "#607589", "#4a9fe0", "#7cb342", "#b0772e", "#c46bb5")
+OTHERS = "#b9a98c"
+"""Of those that no colour is left for."""
 SMALLEST = 0.008
 """Blocks of pods that ask for nothing are drawn as high as this share of the node, so that they can be seen and opened."""
 
 
 def colours(pods: Sequence[PodRow], by: str) -> Mapping[str, str]:
-    """A colour for each organization or template; nobody's is grey."""
-    names = sorted({_group(p, by) for p in pods} - {""})
-    return {"": charts.UNKNOWN} | {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(names)}
+    """A colour for each of the organizations or templates with the most pods; nobody's is grey, and the rest has none of its own."""
+    many = Counter(group for p in pods if (group := _group(p, by)))
+    first = sorted(many, key=lambda name: (-many[name], name))[: len(PALETTE)]
+    return {"": charts.UNKNOWN} | dict(zip(sorted(first), PALETTE, strict=False))
 
 
 def _group(pod: PodRow, by: str) -> str:
@@ -29,16 +32,20 @@ def _group(pod: PodRow, by: str) -> str:
 
 
 def legend(viewer: Viewer, pods: Sequence[PodRow], by: str) -> str:
-    """What the colours mean and how many pods have each, as HTML; nothing where there are more names than colours."""
+    """What the colours mean and how many pods have each, as HTML."""
     tones = charts.STATE_COLOURS if by == "state" else colours(pods, by)
-    if len(tones) > len(PALETTE) + 1 and by != "state":
-        return ""
     seen = Counter(p.condition.state.value if by == "state" else _group(p, by) for p in pods)
     nobody = viewer.say.text("word.unowned" if by == "organization" else "map.no_template")
-    told = [
-        f'<span style="white-space:nowrap"><span style="color:{tones.get(name, charts.UNKNOWN)}">■</span> '
-        f"{escape(viewer.format.word(name) if by == 'state' else name or nobody)} {n}</span>"
+    own = [
+        (tones.get(name, charts.UNKNOWN), viewer.format.word(name) if by == "state" else name or nobody, n)
         for name, n in seen.most_common()
+        if by == "state" or name in tones
+    ]
+    rest = [n for name, n in seen.items() if by != "state" and name not in tones]
+    if rest:
+        own.append((OTHERS, viewer.say.text("map.others", n=len(rest)), sum(rest)))
+    told = [
+        f'<span style="white-space:nowrap"><span style="color:{tone}">■</span> {escape(name)} {n}</span>' for tone, name, n in own
     ]
     return f'<div style="font-size:0.85rem;display:flex;flex-wrap:wrap;gap:0.25rem 1rem">{"".join(told)}</div>'
 
@@ -91,7 +98,7 @@ def _label(viewer: Viewer, node: NodeRow) -> str:
 def _block(viewer: Viewer, pod: PodRow, node: NodeRow, tones: Mapping[str, str], by: str) -> dict[str, Any]:
     state = pod.condition.state.value
     of_state = charts.STATE_COLOURS.get(state, charts.UNKNOWN)
-    fill = of_state if by == "state" else tones[_group(pod, by)]
+    fill = of_state if by == "state" else tones.get(_group(pod, by), OTHERS)
     used = pod.memory_used / pod.request.memory if pod.memory_used is not None and pod.request.memory else None
     sick = state not in ("healthy", "finished")
     height = max(pod.request.memory, node.allocatable.memory * SMALLEST) / GIBI

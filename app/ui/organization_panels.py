@@ -12,15 +12,34 @@ from app.auth import gate as sockets
 from app.services import anonymisation, export, organizations
 from app.services.audit import AuditView
 from app.services.instances import InstanceView
+from app.services.members import MemberView
 from app.services.organizations import OrganizationView
 from app.services.usage import Usage, UsageReport
 from app.ui import navigation, state, tables
 from app.ui.actions import act, done, fetch
 from app.ui.gate import Viewer
+from app.ui.messages import plain
 from app.ui.tables import Column, Opening
+from models.domain.access import MemberRole
 from models.domain.organizations import Standing
 
 GIB_HOURS = 1024.0**3
+
+
+def facts(viewer: Viewer, seen: OrganizationView, people: Sequence[MemberView]) -> list[tuple[str, str]]:
+    """Who it is: since when, under which names, whose, and when somebody of it was last here."""
+    say, fmt = viewer.say, viewer.format
+    owners = ", ".join(one.name or one.email for one in people if one.role is MemberRole.OWNER)
+    here = max((one.last_seen for one in people if one.last_seen is not None), default=None)
+    return [
+        (say("organization.since"), fmt.day(seen.created_at)),
+        (say("organization.owner"), plain(owners or "–")),
+        (say("organization.last_seen"), fmt.moment(here) if here else say("organization.not_lately")),
+        (say("organization.slug"), plain(seen.slug)),
+        (say("organization.label"), plain(seen.label or "–")),
+        (say("organization.country"), plain(fmt.country(seen.country))),
+        (say("organization.money"), say("organization.no_billing")),
+    ]
 
 
 def listed(viewer: Viewer, rows: Sequence[OrganizationView], instances: Sequence[InstanceView], report: UsageReport | None) -> None:

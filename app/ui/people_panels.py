@@ -30,7 +30,8 @@ def _columns(viewer: Viewer, since: Callable[[Any], Any]) -> list[Column]:
 
 
 def members(viewer: Viewer, rows: Sequence[MemberView]) -> None:
-    columns = _columns(viewer, lambda r: r.joined_at)
+    seen = Column("last_seen", viewer.say.text("column.last_seen"), lambda r: r.last_seen, "moment")
+    columns = [*_columns(viewer, lambda r: r.joined_at), seen]
     tables.show(viewer, rows, columns, key="members", alt=viewer.say.text("table.members"), empty="members.empty")
 
 

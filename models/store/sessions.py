@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlmodel import Field, Session, SQLModel, col, delete, select, update
+from sqlmodel import Field, Session, SQLModel, col, delete, func, select, update
 
 from models.domain.ids import new_id
 from models.store.types import UtcDateTime, text_enum
@@ -67,6 +68,13 @@ def of_user(session: Session, user_id: str) -> list[WebSession]:
     """All sessions of a person that were not revoked, newest first."""
     found = select(WebSession).where(WebSession.user_id == user_id, col(WebSession.revoked_at).is_(None))
     return list(session.exec(found.order_by(col(WebSession.created_at).desc())).all())
+
+
+def last_seen(session: Session, user_ids: Sequence[str]) -> Mapping[str, datetime]:
+    """When each of these people last used a session, as far as sessions are on record."""
+    newest = func.max(WebSession.seen_at)
+    found = select(WebSession.user_id, newest).where(col(WebSession.user_id).in_(user_ids)).group_by(col(WebSession.user_id))
+    return dict(session.exec(found).all())
 
 
 def touch(session: Session, session_id: str, now: datetime) -> None:

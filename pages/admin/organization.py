@@ -16,7 +16,6 @@ from app.ui import (
     queries,
     state,
 )
-from app.ui.messages import plain
 from models.domain.access import Permission
 from models.domain.orders import OPEN
 
@@ -28,15 +27,8 @@ seen = queries.ask(organizations.get, organization_id=id)
 filters = layout.header(say("organization.headline", name=seen.name, standing=say.text(f"standing.{seen.standing}")))
 with filters:
     span = state.span(fmt, default="7d")
-layout.facts(
-    [
-        (say("organization.since"), fmt.day(seen.created_at)),
-        (say("organization.slug"), plain(seen.slug)),
-        (say("organization.label"), plain(seen.label or "–")),
-        (say("organization.country"), plain(fmt.country(seen.country))),
-        (say("organization.money"), say("organization.no_billing")),
-    ]
-)
+people = queries.ask(members.of_organization, organization_id=id) if Permission.SEE_OWN_MEMBERS in viewer.actor.everywhere else ()
+layout.facts(organization_panels.facts(viewer, seen, people))
 if Permission.SEE_OWN_INSTANCES in viewer.actor.everywhere:
     home = queries.attempt(apps.mine, organization_id=id)
     with layout.card(say("organization.apps"), key="apps", stretch=False):
@@ -66,7 +58,7 @@ if Permission.SEE_OWN_INSTANCES in viewer.actor.everywhere:
 left, right = st.columns(2)
 if Permission.SEE_OWN_MEMBERS in viewer.actor.everywhere:
     with left, layout.card(say("organization.people"), key="people"):
-        people_panels.members(viewer, queries.ask(members.of_organization, organization_id=id))
+        people_panels.members(viewer, people)
 if Permission.SEE_OWN_AUDIT in viewer.actor.everywhere:
     with right, layout.card(say("organization.timeline"), key="timeline"):
         organization_panels.timeline(viewer, queries.ask(audit.of_organization, organization_id=id, limit=50).items)

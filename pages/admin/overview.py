@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.services import capacity, overview
-from app.ui import charts, consumers, gate, gauges, layout, navigation, queries, state, troubles
+from app.ui import charts, consumers, first_step_panel, gate, gauges, layout, navigation, queries, state, troubles
 from app.ui.gate import Viewer
 from app.ui.messages import Plain
 from models.domain.access import Permission
@@ -62,4 +62,5 @@ def live(viewer: Viewer) -> None:
 
 
 gate.require(Permission.SEE_CLUSTER)
+first_step_panel.show()
 live()

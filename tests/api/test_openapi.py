@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from app.api import problems
 from app.api.main import EXAMPLES, api
 from tests.api.conftest import Program
 from tests.api.paths import answered, operations
@@ -45,6 +46,32 @@ def test_failures_have_one_shape() -> None:
         if not status.startswith("2")
     }
     assert len(shapes) == 1
+
+
+@pytest.mark.parametrize("status", sorted(problems.EXAMPLES))
+def test_a_failure_is_shown_as_it_is_met(status: int) -> None:
+    shown = problems.example(status)
+    assert problems.STATUS.get(shown.code, status) == status
+    assert shown.title == problems.TITLES[status]
+
+
+def test_every_failure_has_an_example() -> None:
+    for name, _, operation in operations(SCHEMA):
+        for status, answer in operation["responses"].items():
+            if not status.startswith("2"):
+                shown = answer["content"]["application/problem+json"]["example"]
+                assert str(shown["status"]) == status, name
+
+
+def test_the_example_of_who_is_not_signed_in_is_the_real_answer(program: Program) -> None:
+    assert program.client.get("/v1/me").json() == problems.example(401).model_dump()
+
+
+def test_every_body_has_an_example() -> None:
+    for name, _, operation in operations(SCHEMA):
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            shape = SCHEMA["components"]["schemas"][content["schema"]["$ref"].rpartition("/")[2]]
+            assert any("examples" in one for one in shape["properties"].values()), name
 
 
 def test_what_a_cursor_or_a_range_may_be_refused_with_is_described() -> None:

@@ -19,14 +19,7 @@ STREAMLITS_OWN = ("list", "listitem")
 IN_THE_MENU = "one => one.closest('[data-testid=stSidebarNav]') !== null"
 EMPTY_POINT = "one => one.childElementCount === 0 && one.closest('[data-testid=stMetricChart]') !== null"
 """Streamlit's sparkline has a group for the point under the mouse; while the mouse is elsewhere, `svg-img-alt` takes it for an image."""
-ONLY_WORDS = {"mail", "audit", "settings", "members", "mapping"}
-"""Pages of forms and tables that other pages show as well: seen at one size only."""
-EVERYWHERE = [
-    (entry, size, theme)
-    for entry in navigation.ENTRIES
-    for size, theme in LOOKS
-    if entry.name not in ONLY_WORDS or (size, theme) == LOOKS[0]
-]
+EVERYWHERE = [(entry, size, theme) for entry in navigation.ENTRIES for size, theme in LOOKS]
 
 
 def whole(tab: Any) -> None:

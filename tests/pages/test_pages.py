@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -248,7 +249,18 @@ def test_the_map_says_what_its_colours_mean(small_demo: Container, by: str, told
     [count] = re.findall(rf"</span> {told} (\d+)<", meant)
     group = {"state": lambda p: p.condition.state.value.capitalize(), "template": lambda p: p.template}[by]
     assert int(count) == sum(group(p) == told for p in pods)
-    assert not node_map.legend(seen, pods, "organization"), "27 names have no 27 colours"
+
+
+def test_the_map_colours_the_largest_organizations_and_says_how_many_others_there_are(small_demo: Container) -> None:
+    with small_demo.reading(job_actor("test"), "cli") as ctx:
+        pods = cluster_service.pods(ctx, limit=cluster_service.MOST_PODS).rows
+    seen = cast(Any, SimpleNamespace(say=Say("en"), format=formatter("en", "UTC")))
+    tones = node_map.colours(pods, "organization")
+    assert len(set(tones.values())) == len(tones) == len(node_map.PALETTE) + 1, "no two have the same colour"
+    owned = Counter(p.organization for p in pods if p.organization)
+    assert min(owned[name] for name in tones if name) >= max(n for name, n in owned.items() if name not in tones)
+    others = [n for name, n in owned.items() if name not in tones]
+    assert f"</span> {len(others)} others {sum(others)}<" in node_map.legend(seen, pods, "organization")
 
 
 def test_the_audit_and_the_country_are_told_in_words(small_demo: Container) -> None:

@@ -34,7 +34,7 @@ class Decision(BaseModel):
     """What is decided about an open order."""
 
     decision: Literal["confirm", "approve", "refuse", "received", "cancel"] = Field(
-        description="Of the customer: confirm, cancel. Of staff: approve, refuse, received (the money came)."
+        description="Of the customer: confirm, cancel. Of staff: approve, refuse, received (the money came).", examples=["approve"]
     )
     reason: str = Field(default="", max_length=500, description="Why it is refused; the customer reads it.")
 

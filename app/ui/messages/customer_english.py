@@ -114,6 +114,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "column.email": "E-mail",
     "column.role": "Role",
     "column.second_factor": "Second factor",
+    "column.last_seen": "Last here",
     "column.since": "Since",
     "column.disabled": "Disabled",
     "column.at": "At",

@@ -111,6 +111,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "column.email": "Email",
     "column.role": "Peran",
     "column.second_factor": "Faktor kedua",
+    "column.last_seen": "Terakhir di sini",
     "column.since": "Sejak",
     "column.disabled": "Dinonaktifkan",
     "column.at": "Waktu",
