@@ -26,6 +26,7 @@ from app import sqlite_file
 from app.config import Settings
 from models import migrations
 from models.domain.errors import Invalid, Misconfigured, NotFound, Unavailable
+from models.store import guards
 from models.store.errors import Damaged, translate
 from models.store.session import Store
 from models.store.tables import metadata
@@ -216,7 +217,7 @@ def _save_store(store: Store, target: Path) -> int:
 
 def _copy(source: Connection, target: Store) -> None:
     """All rows of all tables, in the order in which they refer to each other, in one transaction."""
-    with target.engine.execution_options(moorage_write=True).connect() as connection, connection.begin():
+    with target.engine.execution_options(moorage_write=True).connect() as connection, connection.begin(), guards.lifted(connection):
         for table in reversed(metadata.sorted_tables):
             connection.execute(table.delete())
         for table in metadata.sorted_tables:

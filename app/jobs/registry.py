@@ -26,6 +26,7 @@ MODULES: tuple[str, ...] = (
     "orders",
     "trials",
     "app_backups",
+    "renewals",
 )
 """Modules of `app.jobs` that declare jobs."""
 

@@ -22,6 +22,8 @@ from models.store import (
     changesets,
     domains,
     instances,
+    invoices,
+    ledger,
     mail,
     mapping,
     members,
@@ -86,6 +88,7 @@ def _facts(ctx: Context, row: organizations.Organization) -> Mapping[str, Any]:
     running = instances.search(session, within=[row.id])
     plans = [catalogue.plan_by_id(session, plan_id) for plan_id in sorted({i.plan_id for i in running if i.plan_id})]
     people = members.of_organization(session, row.id)
+    billed = invoices.search(session, within=[row.id])
     return {
         "organization": row.model_dump(),
         "members": [
@@ -106,6 +109,9 @@ def _facts(ctx: Context, row: organizations.Organization) -> Mapping[str, Any]:
             item for one in subscriptions.of_organization(session, row.id) for item in subscriptions.items(session, one.id)
         ),
         "payments": _dumped(payments.of_organization(session, row.id)),
+        "invoices": _dumped(billed),
+        "invoice_lines": _dumped(line for lines in invoices.lines(session, [one.id for one in billed]).values() for line in lines),
+        "ledger_postings": _dumped(ledger.of_organization(session, row.id)),
         "specifications": _dumped(wish for app in running for wish in specifications.history(session, app.id)),
         "changes": _dumped(changesets.search(session, within=[row.id]), without={"holder", "lease_until", "agreed"}),
         "backups": _dumped(app_backups.search(session, within=[row.id]), without={"holder", "lease_until", "secrets"}),

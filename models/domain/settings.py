@@ -8,6 +8,7 @@ from typing import Any
 
 from models.domain.errors import Invalid, NotFound
 from models.domain.orders import Approval
+from models.domain.periods import DEFAULT_ZONE, MOST_AT_ONCE
 
 Value = bool | int | float | str
 
@@ -111,6 +112,24 @@ REGISTRY: Mapping[str, OperatorSetting] = {
         ),
         OperatorSetting("app_backup_hours", 24, "hours", "How often paid apps are saved by themselves; 0: never.", 0, 720),
         OperatorSetting("app_backup_trials", False, "", "Whether trials are saved by themselves too."),
+        OperatorSetting("payment_days", 7, "days", "How long customers have to pay an invoice.", 0, 90),
+        OperatorSetting(
+            "catch_up_periods",
+            MOST_AT_ONCE,
+            "periods",
+            "So many missed periods of a subscription are charged at once; more wait for a person.",
+            1,
+            60,
+        ),
+        OperatorSetting(
+            "billing_zone",
+            DEFAULT_ZONE,
+            "",
+            "Whose days new subscriptions are billed by; those that began keep theirs.",
+            choices=("Asia/Jakarta", "Asia/Makassar", "Asia/Jayapura", "Asia/Singapore", "Europe/Berlin", "Europe/London", "UTC"),
+        ),
+        OperatorSetting("tax_registered", True, "", "Whether we charge tax on sales in our country (PPN)."),
+        OperatorSetting("prices_with_tax", True, "", "Whether the prices of plans have the tax in them."),
         AUDIT_YEARS,
     )
 }

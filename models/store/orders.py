@@ -63,6 +63,10 @@ def of_instance(session: Session, instance_id: str) -> Order | None:
     return session.exec(select(Order).where(Order.instance_id == instance_id)).first()
 
 
+def of_subscription(session: Session, subscription_id: str) -> Order | None:
+    return session.exec(select(Order).where(Order.subscription_id == subscription_id)).first()
+
+
 def search(
     session: Session,
     *,

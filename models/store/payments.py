@@ -25,6 +25,8 @@ class Payment(SQLModel, table=True):
     id: str = Field(default_factory=lambda: new_id("pay"), primary_key=True)
     organization_id: str = Field(foreign_key="organization.id", index=True)
     subscription_id: str = Field(foreign_key="subscription.id", index=True)
+    invoice_id: str | None = Field(default=None, foreign_key="invoice.id", index=True)
+    """What it pays; that of an order belongs to the first invoice as soon as there is one."""
     gateway: str
     key: str = Field(unique=True)
     reference: str = ""
@@ -33,6 +35,10 @@ class Payment(SQLModel, table=True):
     state: PaymentState = Field(default=PaymentState.PENDING, sa_type=text_enum(PaymentState))
     created_at: datetime = Field(sa_type=UtcDateTime)
     settled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    ask_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
+    """When the gateway is to be asked, or asked again; None for orders, which their own driver asks for."""
+    decline: str = ""
+    """Why it failed, as the gateway names it: soft (another attempt may work) or hard."""
 
 
 def by_key(session: Session, key: str) -> Payment | None:
@@ -44,12 +50,39 @@ def of_organization(session: Session, organization_id: str) -> Sequence[Payment]
     return session.exec(query.order_by(col(Payment.created_at), col(Payment.id))).all()
 
 
-def settle(session: Session, payment_id: str, state: PaymentState, *, reference: str, at: datetime) -> bool:
+def of_invoice(session: Session, invoice_id: str) -> Sequence[Payment]:
+    query = select(Payment).where(Payment.invoice_id == invoice_id)
+    return session.exec(query.order_by(col(Payment.created_at), col(Payment.id))).all()
+
+
+def unassigned(session: Session, subscription_id: str) -> Sequence[Payment]:
+    """Money that came for a subscription and pays no invoice yet."""
+    query = select(Payment).where(Payment.subscription_id == subscription_id, Payment.state == PaymentState.PAID)
+    return session.exec(query.where(col(Payment.invoice_id).is_(None)).order_by(col(Payment.created_at), col(Payment.id))).all()
+
+
+def to_ask(session: Session, now: datetime, *, limit: int) -> Sequence[Payment]:
+    """Those whose gateway is to be asked, the longest waiting first."""
+    query = select(Payment).where(Payment.state == PaymentState.PENDING, col(Payment.ask_at) <= now)
+    return session.exec(query.order_by(col(Payment.ask_at), col(Payment.id)).limit(limit)).all()
+
+
+def ask_later(session: Session, payment_id: str, *, at: datetime) -> None:
+    """The gateway does not know yet; it is asked again."""
+    session.exec(
+        update(Payment)
+        .where(col(Payment.id) == payment_id, col(Payment.state) == PaymentState.PENDING)
+        .values(ask_at=at)
+        .execution_options(synchronize_session="fetch")
+    )
+
+
+def settle(session: Session, payment_id: str, state: PaymentState, *, reference: str, at: datetime, decline: str = "") -> bool:
     """Say how a pending one ended; False when that was said before."""
     moved = session.exec(
         update(Payment)
         .where(col(Payment.id) == payment_id, col(Payment.state) == PaymentState.PENDING)
-        .values(state=state, reference=reference, settled_at=at)
+        .values(state=state, reference=reference, settled_at=at, decline=decline)
         .execution_options(synchronize_session="fetch")
     )
     return moved.rowcount == 1

@@ -17,6 +17,7 @@ from app import backup
 from app.config import Settings
 from models import migrations
 from models.domain.errors import Invalid, Misconfigured, NotFound, Unavailable
+from models.store import guards, ledger
 from models.store.session import Store
 from models.store.tables import metadata
 from models.world.objects import ObjectFile
@@ -55,6 +56,20 @@ def fill(settings: Settings) -> None:
         an_instance(session, customer, trial_until=NOW + timedelta(days=3, microseconds=7))
         a_plan(session)
         a_staff_member(session)
+        session.add(ledger.LedgerAccount(code="1100", name="Receivables", kind="asset"))
+        lines = [
+            ledger.LedgerPosting(
+                entry_id="ent_1",
+                line=n,
+                account="1100",
+                currency="IDR",
+                amount_minor=n,
+                organization_id=customer.organization.id,
+            )
+            for n in (-5, 5)
+        ]
+        entry = ledger.LedgerEntry(id="ent_1", key="k", kind="test", day=NOW.date(), at=NOW, memo="")
+        ledger.write(session, entry, lines)
         session.connection().execute(
             metadata.tables["audit"].insert(),
             [{**AUDIT, "subject": str(n)} for n in range(2500)],
@@ -79,7 +94,7 @@ def save(settings: Settings) -> backup.Backup:
 
 def wipe(settings: Settings) -> None:
     store = Store(settings.store)
-    with store.engine.begin() as connection:
+    with store.engine.begin() as connection, guards.lifted(connection):
         for table in reversed(metadata.sorted_tables):
             connection.execute(table.delete())
     store.close()

@@ -9,7 +9,8 @@ import zipfile
 import polars as pl
 import pytest
 
-from app.services import anonymisation, export, instances, operations
+from app.jobs import runner
+from app.services import anonymisation, decisions, export, instances, operations
 from models.domain.errors import Conflict
 from models.domain.organizations import Standing
 from models.store import organizations, specifications
@@ -40,6 +41,21 @@ def test_an_export_holds_orders_money_and_wishes_and_no_secret(shop: Shop, monke
     assert [len(found[name]) for name in ("orders", "subscriptions", "payments", "specifications", "changes")] == [2, 2, 2, 2, 2]
     assert "credentials.json" not in files.namelist()
     assert "holder" not in found["changes"][0]
+
+
+def test_an_export_holds_invoices_and_what_was_posted(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    placed = shop.order("container", "starter")
+    with shop.acting(shop.staff) as ctx:
+        decisions.received(ctx, order_id=placed.id)
+    assert runner.run_once(shop.container, "renewals") is not None
+    monkeypatch.setattr(NoWarehouse, "query", lambda *_: pl.DataFrame({"t": []}))
+    with shop.acting() as ctx:
+        archive = export.organization(ctx, organization_id=shop.customer.organization.id)
+    files = zipfile.ZipFile(io.BytesIO(archive.content))
+    found = {name: json.loads(files.read(f"{name}.json")) for name in ("invoices", "invoice_lines", "ledger_postings")}
+    assert [row["total_minor"] for row in found["invoices"]] == [placed.price_minor]
+    assert [row["what"] for row in found["invoice_lines"]] == ["container, starter"]
+    assert [row["account"] for row in found["ledger_postings"]].count("1100") == 2
 
 
 def test_who_still_has_apps_is_not_forgotten_and_afterwards_nothing_that_people_wrote_is_left(shop: Shop) -> None:

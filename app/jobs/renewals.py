@@ -1,0 +1,128 @@
+"""Renewals: due periods become invoices, and the gateway is asked for their money."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from app.context import Context
+from app.gateways import payments as gateways
+from app.gateways.payments import DummyGateway, PaymentGateway
+from app.jobs.registry import job
+from app.jobs.run import Run
+from app.services import invoices, renewals
+from app.services.invoices import Asked
+from app.services.jobs import Planned, Preview
+from models.domain.errors import Misconfigured, PlatformError
+from models.domain.renewals import Charge, Close, Decision, Park, Skip
+from models.store import organizations
+
+NAME = "renewals"
+BATCH = 200
+AGAIN = timedelta(hours=1)
+"""So long after a gateway that does not know yet it is asked again."""
+SILENT = timedelta(minutes=5)
+"""So long after one that did not answer."""
+
+WORDS: Mapping[type[Decision], str] = {Charge: "invoices", Skip: "skipped", Park: "parked", Close: "ended"}
+
+
+def preview(ctx: Context, due_at: datetime) -> Preview:
+    """To whom and how much: what the run decides, and of whom it asks for money."""
+    decided = renewals.planned(ctx, due_at, limit=BATCH)
+    asked = invoices.to_ask(ctx, at=due_at, limit=BATCH)
+    charges = [one for one in decided if isinstance(one, Charge)]
+    sums = ", ".join(
+        f"{sum(one.total for one in charges if one.currency == currency)} {currency}"
+        for currency in sorted({one.currency for one in charges})
+    )
+    summary = f"{len(charges)} invoices would be issued{f' over {sums}' if sums else ''}; {len(asked)} payments would be asked for."
+    planned = [Planned(one.subscription_id, sentence(ctx, one)) for one in decided]
+    planned += [
+        Planned(one.invoice_id, f"ask {one.gateway} for {one.amount_minor} {one.currency}; when it pays, the invoice is paid")
+        for one in asked
+    ]
+    return Preview(NAME, due_at, summary, tuple(planned))
+
+
+def sentence(ctx: Context, decision: Decision) -> str:
+    """One decision in words, with amounts in minor units."""
+    row = organizations.by_id(ctx.session, decision.organization_id)
+    who = row.name if row else decision.organization_id
+    match decision:
+        case Charge():
+            lines = "; ".join(f"{one.what} {one.net + one.tax}" for one in decision.lines)
+            return (
+                f"charge {who} {decision.total} {decision.currency} (tax {decision.tax}) "
+                f"for {decision.period.first} to {decision.period.after}: {lines}"
+            )
+        case Skip():
+            return f"charge {who} nothing for {decision.period.first} to {decision.period.after}"
+        case Park():
+            return f"leave {who} to a person: {decision.missed} periods at once"
+        case Close():
+            return f"end the billing of {who}: nothing of it goes on"
+
+
+@job(NAME, every=timedelta(minutes=10), offset=timedelta(minutes=2), home="worker", preview=preview)
+def renew(run: Run) -> None:
+    """Issue an invoice for every period that is due, each once and in its order, and ask the gateway for the money of open ones."""
+    gateway = gateways.of(run.container.settings)
+    _begin(run)
+    _issue(run, gateway)
+    _ask(run, {one.name: one for one in (DummyGateway(), gateway)})
+
+
+def _begin(run: Run) -> None:
+    while True:
+        run.check()
+        with run.transaction() as ctx:
+            begun = renewals.begin(ctx, limit=BATCH)
+        if begun < BATCH:
+            return
+
+
+def _issue(run: Run, gateway: PaymentGateway) -> None:
+    def one(ctx: Context, subscription_id: str) -> None:
+        decision = renewals.carry_out(ctx, subscription_id=subscription_id, gateway=gateway.name)
+        if decision is not None:
+            done.append(decision)
+
+    while True:
+        with run.reading() as ctx:
+            found = renewals.due(ctx, limit=BATCH)
+        done: list[Decision] = []
+        failed = run.counts["failed"]
+        run.each(found, one, word="looked at")
+        for decision in done:
+            run.count(WORDS[type(decision)])
+        if not done or run.counts["failed"] > failed:
+            return
+
+
+def _ask(run: Run, known: Mapping[str, PaymentGateway]) -> None:
+    """Every payment that waits is asked for once; the answer is written in a transaction of its own, if nobody was faster."""
+    while True:
+        with run.reading() as ctx:
+            found = invoices.to_ask(ctx, at=ctx.now, limit=BATCH)
+        for one in found:
+            run.check()
+            _ask_one(run, one, known.get(one.gateway))
+        if len(found) < BATCH:
+            return
+
+
+def _ask_one(run: Run, asked: Asked, gateway: PaymentGateway | None) -> None:
+    try:
+        if gateway is None:
+            raise Misconfigured(f"There is no gateway “{asked.gateway}” here.")
+        receipt = gateway.ask(gateways.Charge(asked.key, asked.amount_minor, asked.currency))
+    except PlatformError as error:
+        run.count("unanswered")
+        run.problems.append(f"{asked.payment_id}: {error}")
+        with run.transaction() as ctx:
+            invoices.unanswered(ctx, payment_id=asked.payment_id, again_at=ctx.now + SILENT)
+        return
+    with run.transaction() as ctx:
+        invoices.answered(ctx, payment_id=asked.payment_id, receipt=receipt, again_at=ctx.now + AGAIN)
+    run.count(f"payments {receipt.answer.value}")

@@ -1,0 +1,302 @@
+"""Invoices: issued with their lines, their entry and the wish for money in one transaction; paid once, whoever says so how often."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from app.context import Context
+from app.gateways.payments import Answer, Receipt
+from app.services import audit, ledger
+from app.services.organizations import NOTHING_HERE
+from app.services.paging import Page, limited, moment, paged
+from models.domain import ledger as rules
+from models.domain.access import Permission
+from models.domain.errors import Conflict, NotFound
+from models.domain.periods import local_day
+from models.domain.renewals import Charge
+from models.domain.tax import TaxCategory, TaxRule
+from models.store import invoices as store
+from models.store import payments, renewals
+from models.store.invoices import Invoice, InvoiceLine, InvoiceState
+from models.store.payments import Payment, PaymentState
+
+SERIES = "INV"
+
+
+@dataclass(frozen=True, slots=True)
+class LineView:
+    """What is charged for one item from `first` to before `after`; minor units."""
+
+    item_id: str
+    what: str
+    first: date
+    after: date
+    net_minor: int
+    tax_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceView:
+    """One issued invoice, in minor units of `currency`. `open_minor` is what is still to be paid."""
+
+    id: str
+    number: str
+    organization_id: str
+    subscription_id: str
+    first: date
+    after: date
+    currency: str
+    net_minor: int
+    tax_minor: int
+    total_minor: int
+    open_minor: int
+    tax_category: TaxCategory
+    tax_name: str
+    tax_formula: str
+    issued_at: datetime
+    due_on: date
+    state: InvoiceState
+    settled_at: datetime | None
+    lines: tuple[LineView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Money that a gateway is to be asked for, under the key by which it knows it."""
+
+    payment_id: str
+    invoice_id: str
+    gateway: str
+    key: str
+    amount_minor: int
+    currency: str
+
+
+def list_(
+    ctx: Context,
+    *,
+    organization_id: str | None = None,
+    states: Collection[InvoiceState] | None = None,
+    limit: int = 100,
+    after: str | None = None,
+) -> Page[InvoiceView]:
+    """Those that the actor may see, the newest first."""
+    within: list[str] | None = [organization_id] if organization_id is not None else None
+    if organization_id is not None:
+        ctx.require(Permission.SEE_OWN_BILLING, organization_id)
+    elif not ctx.actor.may(Permission.SEE_OWN_BILLING):
+        within = [org for org, held in ctx.actor.within.items() if Permission.SEE_OWN_BILLING in held]
+    rows = store.search(ctx.session, within=within, states=states, after=moment(after), limit=limited(limit) + 1)
+    lines = store.lines(ctx.session, [row.id for row in rows])
+    return paged(rows, limit, lambda row: _view(row, lines[row.id]), lambda row: (row.issued_at.isoformat(), row.id))
+
+
+def get(ctx: Context, *, invoice_id: str) -> InvoiceView:
+    """One of them; NotFound when it does not exist or is somebody else's."""
+    row = store.by_id(ctx.session, invoice_id)
+    if row is None:
+        raise NotFound(NOTHING_HERE)
+    ctx.require(Permission.SEE_OWN_BILLING, row.organization_id)
+    return _view(row, store.lines(ctx.session, [row.id])[row.id])
+
+
+def issue(ctx: Context, charge: Charge, tax: TaxRule, *, gateway: str) -> str:
+    """Write the invoice of a charge, for the service that claimed its period: lines, number, entry, and the payment that is asked for.
+
+    Money that came before its invoice, as that of an order does, pays it at once; so does an amount of zero. Its id.
+    """
+    row = Invoice(
+        number="",
+        series=SERIES,
+        year=charge.issued_on.year,
+        sequence=0,
+        organization_id=charge.organization_id,
+        subscription_id=charge.subscription_id,
+        period=charge.number,
+        first=charge.period.first,
+        after=charge.period.after,
+        currency=charge.currency,
+        net_minor=charge.net,
+        tax_minor=charge.tax,
+        total_minor=charge.total,
+        tax_category=tax.category,
+        tax_name=tax.name,
+        tax_formula=charge.formula or tax.reason,
+        issued_at=ctx.now,
+        issued_on=charge.issued_on,
+        due_on=charge.due_on,
+    )
+    lines = [
+        InvoiceLine(
+            invoice_id=row.id, line=number, item_id=one.item_id, period=charge.number, what=one.what, first=one.first,
+            after=one.after, net_minor=one.net, tax_minor=one.tax,
+        )
+        for number, one in enumerate(charge.lines, 1)
+    ]  # fmt: skip
+    store.write(ctx.session, row, lines)
+    written = ctx.session.get_one(Invoice, row.id)
+    ledger.post(
+        ctx,
+        key=f"inv:{row.id}:issue",
+        kind="invoice",
+        day=charge.issued_on,
+        memo=row.number,
+        postings=rules.issued(charge.net, charge.tax, charge.currency),
+        organization_id=row.organization_id,
+        invoice_id=row.id,
+    )
+    audit.record(
+        ctx,
+        action="invoices.issue",
+        subject=row.id,
+        organization=row.organization_id,
+        after={"number": row.number, "total_minor": row.total_minor, "currency": row.currency, "first": row.first.isoformat()},
+    )
+    early = payments.unassigned(ctx.session, row.subscription_id)
+    for payment in early:
+        payment.invoice_id = row.id
+        ctx.session.add(payment)
+        ctx.session.flush()
+        _post(ctx, written, payment)
+    rest = row.total_minor - sum(payment.amount_minor for payment in early)
+    if rest > 0 or not early:
+        ctx.session.add(_wanted(ctx, written, rest, gateway))
+    if row.total_minor == 0:
+        store.settle(ctx.session, row.id, at=ctx.now)
+    ctx.session.flush()
+    return row.id
+
+
+def to_ask(ctx: Context, *, at: datetime, limit: int) -> tuple[Asked, ...]:
+    """Payments of invoices whose gateway is to be asked by then, the longest waiting first."""
+    ctx.require(Permission.SEE_JOBS)
+    rows = payments.to_ask(ctx.session, at, limit=limit)
+    return tuple(Asked(one.id, one.invoice_id or "", one.gateway, one.key, one.amount_minor, one.currency) for one in rows)
+
+
+def answered(ctx: Context, *, payment_id: str, receipt: Receipt, again_at: datetime) -> InvoiceState | None:
+    """Write down what the gateway says about a payment; None when that was written before. By the platform's own job."""
+    ctx.require(Permission.RUN_JOBS)
+    payment = ctx.session.get(Payment, payment_id)
+    row = store.by_id(ctx.session, payment.invoice_id) if payment is not None and payment.invoice_id is not None else None
+    if payment is None or row is None:
+        raise NotFound(NOTHING_HERE)
+    if receipt.answer is Answer.PENDING:
+        payments.ask_later(ctx.session, payment.id, at=again_at)
+        return row.state
+    came = receipt.answer is Answer.PAID
+    state = PaymentState.PAID if came else PaymentState.FAILED
+    if not payments.settle(
+        ctx.session, payment.id, state, reference=receipt.reference, at=ctx.now, decline=receipt.decline.value if not came else ""
+    ):
+        return None
+    ctx.session.refresh(payment)
+    if came:
+        _post(ctx, row, payment)
+    audit.record(
+        ctx,
+        action="invoices.paid" if came else "invoices.declined",
+        subject=row.id,
+        organization=row.organization_id,
+        after={
+            "number": row.number,
+            "amount_minor": payment.amount_minor,
+            "currency": payment.currency,
+            "gateway": payment.gateway,
+        },
+    )
+    return row.state
+
+
+def unanswered(ctx: Context, *, payment_id: str, again_at: datetime) -> None:
+    """The gateway said nothing, which is not a no: it is asked again under the same key. By the platform's own job."""
+    ctx.require(Permission.RUN_JOBS)
+    payments.ask_later(ctx.session, payment_id, at=again_at)
+
+
+def received(ctx: Context, *, invoice_id: str) -> InvoiceView:
+    """Staff say that the money of an invoice came, such as by bank transfer. Once: Conflict when it is paid."""
+    ctx.require(Permission.MANAGE_OWN_BILLING)
+    row = store.by_id(ctx.session, invoice_id)
+    if row is None:
+        raise NotFound(NOTHING_HERE)
+    waiting = [one for one in payments.of_invoice(ctx.session, row.id) if one.state is PaymentState.PENDING]
+    if row.state is not InvoiceState.OPEN or not waiting:
+        raise Conflict(f"The invoice {row.number} does not wait for money. Look again.")
+    receipt = Receipt(Answer.PAID, f"by hand: {ctx.actor.name}")
+    if not payments.settle(ctx.session, waiting[0].id, PaymentState.PAID, reference=receipt.reference, at=ctx.now):
+        raise Conflict("This payment was settled just now. Look again.")
+    ctx.session.refresh(waiting[0])
+    _post(ctx, row, waiting[0])
+    audit.record(
+        ctx,
+        action="invoices.paid",
+        subject=row.id,
+        organization=row.organization_id,
+        after={"number": row.number, "amount_minor": waiting[0].amount_minor, "currency": row.currency, "gateway": "by hand"},
+    )
+    return get(ctx, invoice_id=row.id)
+
+
+def _wanted(ctx: Context, row: Invoice, amount: int, gateway: str) -> Payment:
+    """What is asked of the gateway, under a key that stays; nothing is paid at once, without asking."""
+    free = amount == 0
+    return Payment(
+        organization_id=row.organization_id,
+        subscription_id=row.subscription_id,
+        invoice_id=row.id,
+        gateway="dummy" if free else gateway,
+        key=f"invoice:{row.id}:1",
+        amount_minor=amount,
+        currency=row.currency,
+        state=PaymentState.PAID if free else PaymentState.PENDING,
+        created_at=ctx.now,
+        settled_at=ctx.now if free else None,
+        ask_at=None if free else ctx.now,
+    )
+
+
+def _post(ctx: Context, row: Invoice, payment: Payment) -> None:
+    """The money in the ledger, and the invoice paid when nothing of it is left open."""
+    before = [one for one in payments.of_invoice(ctx.session, row.id) if one.state is PaymentState.PAID and one.id != payment.id]
+    open_ = row.total_minor - sum(one.amount_minor for one in before)
+    zone = renewals.by_subscription(ctx.session, row.subscription_id)
+    ledger.post(
+        ctx,
+        key=f"pay:{payment.id}",
+        kind="payment",
+        day=local_day(ctx.now, zone.zone if zone else "UTC"),
+        memo=row.number,
+        postings=rules.received(payment.amount_minor, open_, payment.currency),
+        organization_id=row.organization_id,
+        invoice_id=row.id,
+    )
+    if payment.amount_minor >= open_:
+        store.settle(ctx.session, row.id, at=ctx.now)
+        ctx.session.refresh(row)
+
+
+def _view(row: Invoice, lines: Sequence[InvoiceLine]) -> InvoiceView:
+    return InvoiceView(
+        id=row.id,
+        number=row.number,
+        organization_id=row.organization_id,
+        subscription_id=row.subscription_id,
+        first=row.first,
+        after=row.after,
+        currency=row.currency,
+        net_minor=row.net_minor,
+        tax_minor=row.tax_minor,
+        total_minor=row.total_minor,
+        open_minor=row.total_minor if row.state is InvoiceState.OPEN else 0,
+        tax_category=row.tax_category,
+        tax_name=row.tax_name,
+        tax_formula=row.tax_formula,
+        issued_at=row.issued_at,
+        due_on=row.due_on,
+        state=row.state,
+        settled_at=row.settled_at,
+        lines=tuple(LineView(one.item_id, one.what, one.first, one.after, one.net_minor, one.tax_minor) for one in lines),
+    )

@@ -1,0 +1,258 @@
+"""Renewals: facts of subscriptions, what is decided about them, and the carrying out of one decision in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from app.context import Context
+from app.services import audit, invoices, settings
+from app.services.organizations import NOTHING_HERE, existing
+from models.domain import renewals as rules
+from models.domain.access import Permission
+from models.domain.errors import Conflict, NotFound
+from models.domain.periods import Anchor, anchored, period, resumed
+from models.domain.renewals import Charge, Close, Decision, Facts, Item, Park, Skip
+from models.domain.subscriptions import ENDED, SubscriptionState
+from models.domain.tax import PPN, TaxCategory, TaxRule
+from models.store import catalogue, instances, orders, subscriptions
+from models.store import renewals as store
+from models.store.renewals import Renewal
+from models.store.subscriptions import ItemKind, Subscription, SubscriptionItem
+
+AT_HOME = ("ID", "")
+"""Countries of customers who are charged the tax; a country that is not known is ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class ComingView:
+    """The next charge of one subscription, as it will be made if nothing changes; minor units. `at` is when."""
+
+    subscription_id: str
+    state: SubscriptionState
+    currency: str
+    at: datetime | None
+    first: date | None
+    after: date | None
+    total_minor: int
+    lines: tuple[invoices.LineView, ...]
+    parked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedView:
+    """A subscription that missed too many periods at once, since when it waits for a person, and how many they are now."""
+
+    subscription_id: str
+    organization_id: str
+    organization: str
+    parked_at: datetime
+    missed: int
+
+
+def begin(ctx: Context, *, limit: int) -> int:
+    """Give subscriptions that began to cost their anchor; how many. An order's begins when it was accepted. By the platform's own job."""
+    ctx.require(Permission.RUN_JOBS)
+    found = store.beginning(ctx.session, ctx.now, limit=limit)
+    for row in found:
+        anchor = _anchor(ctx, row)
+        ctx.session.add(Renewal(subscription_id=row.id, anchor=anchor.day, zone=anchor.zone, next_at=period(anchor, 0).start))
+    again = store.reopened(ctx.session, ctx.now, limit=limit)
+    for known in again:
+        _reopen(ctx, known)
+    ctx.session.flush()
+    return len(found) + len(again)
+
+
+def due(ctx: Context, *, limit: int) -> tuple[str, ...]:
+    """Ids of subscriptions of which a period is due, the longest due first."""
+    ctx.require(Permission.RUN_JOBS)
+    return tuple(row.subscription_id for row in store.due(ctx.session, ctx.now, limit=limit))
+
+
+def planned(ctx: Context, at: datetime, *, limit: int | None = None) -> tuple[Decision, ...]:
+    """What a run at that time decides about everything that is due then, by the facts as they are now. Writes nothing."""
+    ctx.require(Permission.SEE_JOBS)
+    fresh = [_fresh(ctx, row) for row in store.beginning(ctx.session, at, limit=limit or 100_000)]
+    rows = [*store.due(ctx.session, at, limit=limit), *fresh]
+    return tuple(decision for row in rows for decision in rules.decide(facts(ctx, row), at))
+
+
+def carry_out(ctx: Context, *, subscription_id: str, gateway: str) -> Decision | None:
+    """Do the first of what is decided about it now; None when nothing is due or another process is at it. By the platform's own job.
+
+    The period is claimed by a conditional update, so that it happens once; everything about it is written with that claim or not at all.
+    """
+    ctx.require(Permission.RUN_JOBS)
+    row = store.by_subscription(ctx.session, subscription_id)
+    if row is None or row.next_at is None or row.parked_at is not None or row.next_at > ctx.now:
+        return None
+    known = facts(ctx, row)
+    decided = rules.decide(known, ctx.now)
+    if not decided:
+        return None
+    first = decided[0]
+    match first:
+        case Charge() | Skip():
+            following = period(known.anchor, row.next_index + 1).start
+            if not store.advance(ctx.session, subscription_id, row.next_index, next_at=following):
+                return None
+            if isinstance(first, Charge):
+                invoices.issue(ctx, first, known.tax, gateway=gateway)
+        case Close():
+            if not store.advance(ctx.session, subscription_id, row.next_index, next_at=None):
+                return None
+        case Park():
+            if not store.park(ctx.session, subscription_id, row.next_index, at=ctx.now):
+                return None
+            audit.record(
+                ctx,
+                action="renewals.park",
+                subject=subscription_id,
+                organization=first.organization_id,
+                after={"missed": first.missed},
+            )
+    return first
+
+
+def parked(ctx: Context) -> tuple[ParkedView, ...]:
+    """Those that wait for a person, the longest waiting first; for staff."""
+    ctx.require(Permission.SEE_OWN_BILLING)
+    found = []
+    for row in store.parked(ctx.session):
+        decided = rules.decide(facts(ctx, row), ctx.now)
+        missed = decided[0].missed if decided and isinstance(decided[0], Park) else 0
+        organization = existing(ctx, _subscription(ctx, row.subscription_id).organization_id)
+        found.append(ParkedView(row.subscription_id, organization.id, organization.name, row.parked_at or ctx.now, missed))
+    return tuple(found)
+
+
+def release(ctx: Context, *, subscription_id: str, charge: bool) -> None:
+    """Go on with one that was parked, by staff who may bill: every missed period is charged, or none of them and only what begins now.
+
+    Conflict when it is not parked.
+    """
+    ctx.require(Permission.MANAGE_OWN_BILLING)
+    row = store.by_subscription(ctx.session, subscription_id)
+    if row is None or row.parked_at is None:
+        raise Conflict("This subscription does not wait for a person. Look again.")
+    known = facts(ctx, row)
+    decided = rules.decide(known, ctx.now)
+    missed = decided[0].missed if decided and isinstance(decided[0], Park) else 0
+    before = row.next_index
+    if not store.release(ctx.session, subscription_id, missed=missed):
+        raise Conflict("Somebody decided about this subscription just now. Look again.")
+    ctx.session.refresh(row)
+    if not charge:
+        row.next_index = before + missed
+        row.next_at = period(known.anchor, row.next_index).start
+        ctx.session.add(row)
+    ctx.session.flush()
+    audit.record(
+        ctx,
+        action="renewals.release",
+        subject=subscription_id,
+        organization=known.organization_id,
+        after={"missed": missed, "charged": charge},
+    )
+
+
+def coming(ctx: Context, *, organization_id: str) -> tuple[ComingView, ...]:
+    """The next charge of every subscription of an organization that is not over."""
+    ctx.require(Permission.SEE_OWN_BILLING, organization_id)
+    found = []
+    for subscription in subscriptions.of_organization(ctx.session, organization_id):
+        if subscription.state in (SubscriptionState.PENDING, *ENDED):
+            continue
+        row = store.by_subscription(ctx.session, subscription.id) or _fresh(ctx, subscription)
+        charge = rules.coming(facts(ctx, row))
+        found.append(_coming(subscription, row, charge))
+    return tuple(found)
+
+
+def facts(ctx: Context, row: Renewal) -> Facts:
+    """Everything that decides about one subscription. For other services, which check rights."""
+    subscription = _subscription(ctx, row.subscription_id)
+    items = subscriptions.items(ctx.session, subscription.id)
+    return Facts(
+        subscription.id,
+        subscription.organization_id,
+        subscription.state,
+        subscription.currency,
+        Anchor(row.anchor, row.zone),
+        row.next_index,
+        row.base,
+        [_item(ctx, subscription, one) for one in items],
+        tax_rule(ctx, subscription.organization_id),
+        bool(settings.get(ctx, "prices_with_tax")),
+        max(int(settings.get(ctx, "catch_up_periods")), row.missed),
+        timedelta(days=int(settings.get(ctx, "payment_days"))),
+    )
+
+
+def tax_rule(ctx: Context, organization_id: str) -> TaxRule:
+    """The tax of what an organization buys now. For other services; what was issued has its own."""
+    if not settings.get(ctx, "tax_registered"):
+        return TaxRule(TaxCategory.NOT_REGISTERED, reason="The seller is not registered for tax.")
+    if existing(ctx, organization_id).country in AT_HOME:
+        return PPN
+    return TaxRule(TaxCategory.ZERO_RATED, "PPN", reason="Service for a customer abroad.")
+
+
+def _item(ctx: Context, subscription: Subscription, one: SubscriptionItem) -> Item:
+    app = instances.by_id(ctx.session, one.instance_id) if one.instance_id else None
+    plan = catalogue.plan_by_id(ctx.session, one.plan_id) if one.plan_id else None
+    named = one.component if one.kind is ItemKind.ADD_ON else plan.name if plan else ""
+    what = ", ".join(part for part in (app.name if app else "", named) if part)
+    until = one.until
+    if until is None and subscription.state is SubscriptionState.TRIAL:
+        until = subscription.trial_until  # a trial ends by itself
+    return Item(one.id, what, one.price_minor, one.since, until)
+
+
+def _anchor(ctx: Context, row: Subscription) -> Anchor:
+    order = orders.of_subscription(ctx.session, row.id)
+    begun = min(item.since for item in subscriptions.items(ctx.session, row.id))
+    at = order.decided_at if order is not None and order.decided_at is not None else begun
+    return anchored(at, str(settings.get(ctx, "billing_zone")))
+
+
+def _fresh(ctx: Context, row: Subscription) -> Renewal:
+    """The row as `begin` would write it."""
+    anchor = _anchor(ctx, row)
+    return Renewal(
+        subscription_id=row.id, anchor=anchor.day, zone=anchor.zone, next_index=0, base=0, next_at=period(anchor, 0).start
+    )
+
+
+def _reopen(ctx: Context, row: Renewal) -> None:
+    """Go on where it stopped, or, when a full period passed meanwhile, from the day of the return on."""
+    since = min(one.since for one in subscriptions.items(ctx.session, row.subscription_id) if one.until is None)
+    anchor, index = resumed(Anchor(row.anchor, row.zone), row.next_index, since)
+    if index != row.next_index:
+        row.base, row.next_index, row.anchor = row.base + row.next_index, index, anchor.day
+    row.next_at = period(anchor, row.next_index).start
+    ctx.session.add(row)
+
+
+def _subscription(ctx: Context, subscription_id: str) -> Subscription:
+    row = subscriptions.by_id(ctx.session, subscription_id)
+    if row is None:
+        raise NotFound(NOTHING_HERE)
+    return row
+
+
+def _coming(subscription: Subscription, row: Renewal, charge: Charge | None) -> ComingView:
+    lines: Sequence[rules.Line] = charge.lines if charge else ()
+    return ComingView(
+        subscription.id,
+        subscription.state,
+        subscription.currency,
+        row.next_at if charge else None,
+        charge.period.first if charge else None,
+        charge.period.after if charge else None,
+        charge.total if charge else 0,
+        tuple(invoices.LineView(one.item_id, one.what, one.first, one.after, one.net, one.tax) for one in lines),
+        row.parked_at is not None,
+    )

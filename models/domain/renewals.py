@@ -1,0 +1,188 @@
+"""Renewals: what is to be charged of a subscription by now, decided from facts alone. Preview and run ask the same function.
+
+Sources: one charge per item and period, every missed period emitted by itself in its order (Polar, Lago), and a bound on how many at once
+before a person looks (Kill Bill). Service dates stay those of the period however late the run is; issue and due dates are those of the run.
+What begins within a period that was charged already is charged from the next one on; what ended within one was charged in full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from models.domain.money import Money
+from models.domain.periods import Anchor, Period, begins, due, local_day
+from models.domain.periods import period as numbered
+from models.domain.subscriptions import ENDED, SubscriptionState
+from models.domain.tax import TaxLine, TaxRule, taxed
+
+RESTING = frozenset({SubscriptionState.PAUSED, SubscriptionState.SUSPENDED})
+"""While it rests nothing is charged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing that is charged monthly, [since, until); `price` in minor units of the subscription's currency."""
+
+    id: str
+    what: str
+    price: int
+    since: datetime
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of one subscription. `next_index` is the first period that was not charged.
+
+    `base`: so many periods were counted before this anchor. `inclusive`: prices have their tax in them. `most`: so many periods at once
+    are charged without a person; `terms`: the time to pay.
+    """
+
+    subscription_id: str
+    organization_id: str
+    state: SubscriptionState
+    currency: str
+    anchor: Anchor
+    next_index: int
+    base: int
+    items: Sequence[Item]
+    tax: TaxRule
+    inclusive: bool
+    most: int
+    terms: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What is charged for one item, in minor units; `first` to before `after` is the part of the period in which it is there."""
+
+    item_id: str
+    what: str
+    first: date
+    after: date
+    net: int
+    tax: int
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """One invoice: `net + tax` is what the customer owes. One of zero is paid as soon as it is issued.
+
+    `number` counts the subscription's periods over all its anchors.
+    """
+
+    subscription_id: str
+    organization_id: str
+    number: int
+    period: Period
+    currency: str
+    lines: Sequence[Line]
+    net: int
+    tax: int
+    formula: str
+    issued_on: date
+    due_on: date
+
+    @property
+    def total(self) -> int:
+        return self.net + self.tax
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A period in which nothing is charged, because the subscription rested or had no item."""
+
+    subscription_id: str
+    organization_id: str
+    period: Period
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """Too many periods at once: a person decides."""
+
+    subscription_id: str
+    organization_id: str
+    missed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Nothing of it is charged any more."""
+
+    subscription_id: str
+    organization_id: str
+
+
+Decision = Charge | Skip | Park | Close
+
+
+def decide(facts: Facts, now: datetime) -> tuple[Decision, ...]:
+    """What a run at `now` does about the subscription, in this order; nothing when nothing is due."""
+    end = _end(facts)
+    periods = due(facts.anchor, facts.next_index, now, until=end)
+    if len(periods) > facts.most:
+        return (Park(facts.subscription_id, facts.organization_id, len(periods)),)
+    made: list[Decision] = [_one(facts, period, now) for period in periods]
+    if end is not None and numbered(facts.anchor, facts.next_index + len(periods)).start >= end:
+        made.append(Close(facts.subscription_id, facts.organization_id))
+    return tuple(made)
+
+
+def coming(facts: Facts) -> Charge | None:
+    """The next charge as it will be made at its time if nothing changes; None when there is none."""
+    period = numbered(facts.anchor, facts.next_index)
+    end = _end(facts)
+    if end is not None and period.start >= end:
+        return None
+    made = _one(facts, period, period.start)
+    return made if isinstance(made, Charge) else None
+
+
+def _end(facts: Facts) -> datetime | None:
+    """When the last item ends; None while one goes on. A period that begins at or after it is not charged."""
+    ends = [item.until for item in facts.items]
+    if any(end is None for end in ends) and facts.state not in ENDED:
+        return None
+    return max((end for end in ends if end is not None), default=numbered(facts.anchor, facts.next_index).start)
+
+
+def _one(facts: Facts, period: Period, now: datetime) -> Charge | Skip:
+    there = [item for item in facts.items if _charged(item, period, facts.anchor.zone)]
+    if not there or facts.state in RESTING:
+        return Skip(facts.subscription_id, facts.organization_id, period)
+    done = taxed(
+        [TaxLine(Money(item.price, facts.currency), facts.tax) for item in there], facts.currency, inclusive=facts.inclusive
+    )
+    lines = tuple(
+        Line(item.id, item.what, period.first, _after(item, period, facts.anchor.zone), told.net.minor, told.tax.minor)
+        for item, told in zip(there, done.lines, strict=True)
+    )
+    issued = max(local_day(now, facts.anchor.zone), period.first)
+    return Charge(
+        facts.subscription_id,
+        facts.organization_id,
+        facts.base + period.index,
+        period,
+        facts.currency,
+        lines,
+        done.net.minor,
+        done.tax.minor,
+        "; ".join(group.formula for group in done.groups if group.tax),
+        issued,
+        issued + facts.terms,
+    )
+
+
+def _charged(item: Item, period: Period, zone: str) -> bool:
+    """Whether it is there when the period begins; the day on which it began counts whole."""
+    return begins(local_day(item.since, zone), zone) <= period.start and (item.until is None or item.until > period.start)
+
+
+def _after(item: Item, period: Period, zone: str) -> date:
+    """The first day of the period on which it is no longer there, as far as that is known already."""
+    if item.until is None or item.until >= period.end:
+        return period.after
+    return min(period.after, local_day(item.until, zone) + timedelta(days=1))
