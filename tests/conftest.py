@@ -21,6 +21,7 @@ NEEDS = {
     "real_node": lambda: bool(os.environ.get("KUBECONFIG") and os.environ.get("INGRESS_URL")),
     "prometheus": lambda: bool(shutil.which("prometheus") and shutil.which("promtool")),
     "browser": lambda: bool(shutil.which("chromium")),
+    "node": lambda: bool(shutil.which("node")),
 }
 
 

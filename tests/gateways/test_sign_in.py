@@ -94,6 +94,57 @@ class Stub:
             return 401, {"WWW-Authenticate": "Basic"}, ""
         return 200, {}, "# HELP process_cpu_user_seconds_total Total user CPU time spent in seconds.\n"
 
+    def _grafana(self, path: str, headers: dict[str, str], body: str) -> Answer:
+        if path != "/api/user":
+            return 404, {}, ""
+        if not self._basic(headers):
+            return 401, {}, '{"message":"Invalid username or password","messageId":"password-auth.failed"}'
+        return 200, {}, '{"id":1,"email":"sari@kopi.example","login":"owner","isGrafanaAdmin":true}'
+
+    def _gitea(self, path: str, headers: dict[str, str], body: str) -> Answer:
+        if path != "/api/v1/user":
+            return 404, {}, ""
+        if not self._basic(headers):
+            return 401, {}, '{"message":"invalid username, password or token","url":"/api/swagger"}'
+        return 200, {}, '{"id":1,"login":"owner","is_admin":true}'
+
+    def _nextcloud(self, path: str, headers: dict[str, str], body: str) -> Answer:
+        if path != "/ocs/v2.php/cloud/user":
+            return 404, {}, ""
+        if not self._basic(headers) or headers.get("ocs-apirequest") != "true":
+            return 401, {}, "<ocs><meta><status>failure</status><statuscode>997</statuscode></meta></ocs>"
+        return 200, {}, "<ocs><meta><status>ok</status></meta><data><id>owner</id><enabled>1</enabled></data></ocs>"
+
+    def _metabase(self, path: str, headers: dict[str, str], body: str) -> Answer:
+        if path != "/api/session":
+            return 404, {}, ""
+        if not self._given(body, "username"):
+            return 401, {}, '{"errors":{"password":"did not match stored password"}}'
+        return 200, {"Set-Cookie": "metabase.SESSION=0a1b; Path=/; HttpOnly; SameSite=Lax"}, '{"id":"0a1b"}'
+
+    def _umami(self, path: str, headers: dict[str, str], body: str) -> Answer:
+        if path != "/api/auth/login":
+            return 404, {}, ""
+        return (
+            (200, {}, '{"token":"ey","user":{"username":"admin"}}') if self._given(body, "username") else (401, {}, '{"error":{}}')
+        )
+
+    def _directus(self, path: str, headers: dict[str, str], body: str) -> Answer:
+        if path != "/auth/login":
+            return 404, {}, ""
+        if not self._given(body, "email"):
+            return 401, {}, '{"errors":[{"message":"Invalid user credentials.","extensions":{"code":"INVALID_CREDENTIALS"}}]}'
+        return 200, {}, '{"data":{"access_token":"ey","expires":900000,"refresh_token":"x"}}'
+
+    def _nocodb(self, path: str, headers: dict[str, str], body: str) -> Answer:
+        if path != "/api/v1/auth/user/signin":
+            return 404, {}, ""
+        return (200, {}, '{"token":"ey"}') if self._given(body, "email") else (400, {}, '{"msg":"Invalid credentials"}')
+
+    def _given(self, body: str, name: str) -> bool:
+        given = json.loads(body)
+        return (given.get(name), given.get("password")) == (self.name, self.password)
+
     def _basic(self, headers: dict[str, str]) -> bool:
         given = headers.get("authorization", "").removeprefix("Basic ")
         return base64.b64decode(given).decode() == f"{self.name}:{self.password}"

@@ -108,14 +108,14 @@ def test_an_empty_volume_comes_back_empty_and_a_missing_one_is_a_failure(tmp_pat
 
 
 @pytest.mark.loopback
-def test_a_postgresql_comes_back_as_it_was(tmp_path: Path) -> None:
-    """With the commands of the component that customers add."""
-    template = joined(TEMPLATES["container"], [component_named("postgresql")])
+@pytest.mark.parametrize("template", [joined(TEMPLATES["container"], [component_named("postgresql")]), TEMPLATES["umami"]])
+def test_a_postgresql_comes_back_as_it_was(tmp_path: Path, template: Template) -> None:
+    """With the commands of the component that customers add, and with those of the apps that bring one along."""
     password = tmp_path / "password"
     password.write_text("unused, this server trusts")
     with own_postgres() as server:
         with psycopg.connect(server.dsn, autocommit=True) as admin:
-            admin.execute("CREATE ROLE app LOGIN")
+            admin.execute("CREATE ROLE app LOGIN SUPERUSER")
             admin.execute("CREATE DATABASE app OWNER app")
         commands = Local({"PGPORT": str(server.port), "POSTGRES_PASSWORD_FILE": str(password)})
         dsn = f"host=127.0.0.1 port={server.port} user=app dbname=app"
@@ -126,11 +126,14 @@ def test_a_postgresql_comes_back_as_it_was(tmp_path: Path) -> None:
         with psycopg.connect(dsn) as mine:
             mine.execute("UPDATE kept SET words = 'gone', raw = NULL WHERE id = 1")
             mine.execute("INSERT INTO kept (words) VALUES ('later')")
+            mine.execute("CREATE TABLE later (id int)")
         brought_back(commands, template, stream)
         with psycopg.connect(dsn) as mine:
             assert mine.execute("SELECT id, words, raw FROM kept ORDER BY id").fetchall() == [(1, WORDS, HOSTILE), (2, None, None)]
             mine.execute("INSERT INTO kept (words) VALUES ('next')")
             assert mine.execute("SELECT max(id) FROM kept").fetchone() == (3,), "the sequence goes on where it was"
+            if template.id == "umami":
+                assert mine.execute("SELECT to_regclass('later')").fetchone() == (None,), "a newer version's tables go"
             mine.execute("DROP TABLE kept")
         brought_back(commands, template, stream)
         with psycopg.connect(dsn) as mine:

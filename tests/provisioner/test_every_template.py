@@ -101,6 +101,18 @@ def test_a_backup_has_every_volume_and_its_commands_find_what_they_use(template:
     ]
 
 
+def test_what_was_tried_for_one_postgresql_holds_for_all() -> None:
+    """`test_backup_programs` runs the commands of one app for real."""
+    found = {
+        (one.dump, tuple(word.replace(" --no-owner", "") for word in one.restore))
+        for template in TEMPLATES.values()
+        for one in template.backup
+        for component in template.components
+        if component.name == one.of and component.image.startswith("postgres:")
+    }
+    assert len(found) == 1
+
+
 @each
 def test_who_signs_in_first_is_the_customer(template: Template) -> None:
     """A drawn password is given to the app before there is an entrance, and proven by a sign-in before the app is called ready."""
