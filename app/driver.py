@@ -149,10 +149,13 @@ class Driver(Background):
 
         if self._prober is None:
             return Proof(False, "nobody asks addresses here", final=True)
-        target = ProbeTarget(work.address, work.wanted.namespace)
-        row = self._prober.probe([target], self._container.clock.now()).to_dicts()[0]
-        if row["outcome"] == "up":
+        targets = [ProbeTarget(one, work.wanted.namespace) for one in work.addresses]
+        rows = self._prober.probe(targets, self._container.clock.now()).to_dicts()
+        row = next((one for one in rows if one["outcome"] != "up"), None)
+        if row is None:
             return self._signed_in(work)
+        if row["address"] != work.address:
+            row["reason"] = f"{row['address'].removeprefix(work.address)} gives {row['reason'] or 'no answer'}"
         # what only this machine can be blamed for says nothing about the app
         return Proof(False, row["reason"] or "no answer", final=row["outcome"] == "unknown")
 

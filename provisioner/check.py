@@ -6,13 +6,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from provisioner.catalogue import Plan, Template
+from provisioner.catalogue.listed import composed
 from provisioner.changes import MANAGED_BY
 from provisioner.cluster.port import Cluster, Rejected, Rejection
 from provisioner.desired import desired
 from provisioner.labels import MANAGER, Object
 from provisioner.wanted import Ground, Wanted, check_parameters
 
-EXAMPLES = {"image": "registry.example/check:1"}
+EXAMPLES = {
+    "image": "registry.example/check:1",
+    "components": [
+        {"name": "web", "image": "registry.example/check:1", "path": "/", "health": "/"},
+        {"name": "api", "image": "registry.example/check:1", "path": "/api", "copies": 2},
+        {"name": "worker", "image": "registry.example/check:1", "size": "medium"},
+    ],
+}
 """Values for parameters that have no default."""
 MOMENTS = 20
 
@@ -30,6 +38,7 @@ class Verdict:
 def example(template: Template, plan: Plan, namespace: str, ground: Ground) -> Wanted:
     """An order as anybody could make it."""
     given = {name: EXAMPLES[name] for name, one in template.parameters.items() if one.required and one.default is None}
+    whole, parameters = composed(template, check_parameters(template, given))
     return Wanted(
         instance_id=namespace,
         organization_id="check",
@@ -37,9 +46,9 @@ def example(template: Template, plan: Plan, namespace: str, ground: Ground) -> W
         email="check@example.com",
         namespace=namespace,
         host=f"check.{template.id}.{ground.apps_domain}",
-        template=template,
+        template=whole,
         plan=plan,
-        parameters=check_parameters(template, given),
+        parameters=parameters,
         ground=ground,
     )
 

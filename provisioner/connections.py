@@ -1,4 +1,5 @@
 """How an app finds what was added to it: variables of the component that answers at its address, never over what somebody else said.
+Of components that a customer listed those get them that are said to use it; where none is, the one at the address.
 
 A template may call them by names of its own.
 """
@@ -7,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from models.domain.components import Keeping
-from provisioner.catalogue.schema import REFERENCE
+from provisioner.catalogue.listed import Listed
+from provisioner.catalogue.schema import REFERENCE, Component
 from provisioner.wanted import Wanted
 
 CUSTOMER, TEMPLATE = "customer", "template"
@@ -32,14 +33,33 @@ class Connection:
         return any(kind == "secret" for kind, _ in REFERENCE.findall(self.text))
 
 
-def connections(wanted: Wanted) -> tuple[Connection, ...]:
-    """Every variable of every component that runs beside the app, in the order in which they were added."""
-    exposed = next(one for one in wanted.template.components if one.name == wanted.template.exposes)
-    own: Mapping[str, Any] = wanted.parameters.get("environment", {})
-    taken = dict.fromkeys((*exposed.environment, *exposed.secret_files), TEMPLATE) | dict.fromkeys(own, CUSTOMER)
+def receivers(wanted: Wanted, addon: str) -> tuple[Component, ...]:
+    """Which of the app's components get the variables of one that was added."""
+    users = tuple(one for one in wanted.template.components if isinstance(one, Listed) and addon in one.uses)
+    return users or tuple(one for one in wanted.template.components if one.name == wanted.template.exposes)
+
+
+def own_variables(wanted: Wanted, component: Component) -> Mapping[str, str]:
+    """What the customer said of that component, as it was written."""
+    if isinstance(component, Listed):
+        name = component.variables
+    elif component.name == wanted.template.exposes:
+        name = "environment"
+    else:
+        return {}
+    found: Mapping[str, str] = wanted.parameters.get(name, {})
+    return found
+
+
+def connections(wanted: Wanted, component: Component | None = None) -> tuple[Connection, ...]:
+    """Every variable that the component (without one: the one at the app's address) gets of what runs beside the app, in the order in
+    which that was added."""
+    component = component or next(one for one in wanted.template.components if one.name == wanted.template.exposes)
+    own = own_variables(wanted, component)
+    taken = dict.fromkeys((*component.environment, *component.secret_files), TEMPLATE) | dict.fromkeys(own, CUSTOMER)
     found: list[Connection] = []
     for one in wanted.additions:
-        if one.keeping is not Keeping.RUNS:
+        if one.keeping is not Keeping.RUNS or component not in receivers(wanted, one.addon.id):
             continue
         called = wanted.template.connections.get(one.addon.id)
         gives = one.addon.given
@@ -51,6 +71,6 @@ def connections(wanted: Wanted) -> tuple[Connection, ...]:
     return tuple(found)
 
 
-def given(wanted: Wanted) -> dict[str, str]:
-    """What the app gets: variable to text."""
-    return {one.variable: one.text for one in connections(wanted) if not one.taken_by}
+def given(wanted: Wanted, component: Component | None = None) -> dict[str, str]:
+    """What the component gets: variable to text."""
+    return {one.variable: one.text for one in connections(wanted, component) if not one.taken_by}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from provisioner import notice
+from provisioner.catalogue.listed import Listed
 from provisioner.isolation import disruption, walls
 from provisioner.labels import Object
 from provisioner.stillness import keepers
@@ -43,8 +44,9 @@ def desired(wanted: Wanted) -> tuple[Step, ...]:
     """
     check_namespace(wanted.namespace)
     template = wanted.template
-    inner = [component for component in template.components if component.name != template.exposes]
-    outer = [component for component in template.components if component.name == template.exposes]
+    # components that a customer listed may need each other to start, so they come together
+    outer = [one for one in template.components if one.name == template.exposes or isinstance(one, Listed)]
+    inner = [one for one in template.components if one not in outer]
 
     def workloads(components: Iterable[object]) -> tuple[Object, ...]:
         return tuple(

@@ -10,9 +10,10 @@ from decimal import Decimal
 
 from models.domain.components import Keeping
 from provisioner.catalogue.addons import Beside
+from provisioner.catalogue.listed import Listed
 from provisioner.catalogue.quantities import bytes_of, cores_of, cpu, size
 from provisioner.labels import COMPONENT, EXPOSED, INTERNET, MANAGER, Object, common, made
-from provisioner.wanted import Wanted
+from provisioner.wanted import Wanted, resolved
 
 PRIVATE = (
     "10.0.0.0/8",
@@ -80,6 +81,9 @@ def quota(wanted: Wanted) -> Object:
         memory += bytes_of(one.memory) * (1 if one.volumes else 2)
     volumes = sum(len(component.volumes) for component in (*own, *beside, *kept))
     storage = bytes_of(wanted.plan.storage) + sum(bytes_of(one.storage) for one in (*beside, *kept) if one.volumes)
+    # one that was given another name stands beside its successor for a moment
+    listed = [component for component in own if isinstance(component, Listed)]
+    each = sum(int(resolved(wanted, str(one.copies))) if one in listed else copies for one in own)
     hard = {
         "requests.cpu": cpu(cores + SETUP_CPU),
         "requests.memory": size(memory + SETUP_MEMORY),
@@ -89,15 +93,15 @@ def quota(wanted: Wanted) -> Object:
         "limits.ephemeral-storage": "16Gi",
         "requests.storage": size(storage),
         "persistentvolumeclaims": str(volumes),
-        "pods": str((len(own) + len(wanted.additions)) * copies * 2 + 4),
-        "services": str(len(own) + len(wanted.additions) + 2),
+        "pods": str((each + len(wanted.additions) * copies) * 2 + 4),
+        "services": str(len(own) + len(listed) + len(wanted.additions) + 2),
         "services.loadbalancers": "0",
         "services.nodeports": "0",
         "count/secrets": "20",
         "count/configmaps": "20",
         "count/jobs.batch": "20",
         "count/cronjobs.batch": "5",
-        "count/deployments.apps": str(len(own) + len(wanted.additions) + 4),
+        "count/deployments.apps": str(len(own) + len(listed) + len(wanted.additions) + 4),
     }
     return made(wanted, "ResourceQuota", "v1", "plan", {"spec": {"hard": hard}})
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from models.domain.components import Keeping
 from models.domain.errors import Invalid
 from models.domain.ids import is_label
+from provisioner.catalogue import listed
 from provisioner.catalogue.addons import AddOn
 from provisioner.catalogue.schema import REFERENCE, Parameter, Plan, Template
 
@@ -94,6 +96,12 @@ class Wanted:
     def url(self) -> str:
         return f"https://{self.host}"
 
+    @property
+    def routes(self) -> tuple[str, ...]:
+        """Paths at which its components answer from outside, the longest first."""
+        found = {one.route for one in self.template.components if isinstance(one, listed.Listed) and one.route}
+        return tuple(sorted(found or {"/"}, key=lambda route: (-len(route), route)))
+
 
 def check_parameters(template: Template, given: Mapping[str, Any]) -> dict[str, Any]:
     """What the customer said, whole and understood: defaults filled in. Raises Invalid with the parameter's name."""
@@ -114,19 +122,49 @@ def check_parameters(template: Template, given: Mapping[str, Any]) -> dict[str, 
 def _understood(name: str, parameter: Parameter, value: Any) -> Any:
     match parameter.kind:
         case "image":
-            return _matching(name, value, _IMAGE, "An image looks like ghcr.io/you/app:1.4.")
+            return _image(name, value)
         case "port":
-            return _whole(name, value, 1, 65535, "A port is a whole number from 1 to 65535.")
+            return _port(name, value)
         case "copies":
-            return _whole(name, value, 1, MOST_COPIES, f"There can be 1 to {MOST_COPIES} copies.")
+            return _copies(name, value)
         case "path":
-            return _matching(name, value, re.compile(r"/[^\s?#]{0,300}"), "A path begins with a slash, such as /health.")
+            return _path(name, value)
+        case "components":
+            return listed.understood(name, value, _each(name))
         case "environment":
             return _environment(name, value)
         case "command":
             return _command(name, value)
         case _:
             return _matching(name, value, re.compile(r"[^\x00-\x1f]{1,300}"), "That is at most 300 characters in one line.")
+
+
+def _each(name: str) -> listed.Checks:
+    """The same rules for each component of a list."""
+    return listed.Checks(
+        image=partial(_image, name),
+        port=partial(_port, name),
+        environment=partial(_environment, name),
+        command=partial(_command, name),
+        copies=partial(_copies, name),
+        health=partial(_path, name),
+    )
+
+
+def _image(name: str, value: Any) -> str:
+    return _matching(name, value, _IMAGE, "An image looks like ghcr.io/you/app:1.4.")
+
+
+def _port(name: str, value: Any) -> int:
+    return _whole(name, value, 1, 65535, "A port is a whole number from 1 to 65535.")
+
+
+def _copies(name: str, value: Any) -> int:
+    return _whole(name, value, 1, MOST_COPIES, f"There can be 1 to {MOST_COPIES} copies.")
+
+
+def _path(name: str, value: Any) -> str:
+    return _matching(name, value, re.compile(r"/[^\s?#]{0,300}"), "A path begins with a slash, such as /health.")
 
 
 def _matching(name: str, value: Any, pattern: re.Pattern[str], sentence: str) -> str:

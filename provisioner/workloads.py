@@ -15,9 +15,10 @@ from typing import Any
 
 from models.domain.components import Keeping
 from provisioner.catalogue.addons import Beside
+from provisioner.catalogue.listed import Listed
 from provisioner.catalogue.quantities import bytes_of, cores_of, cpu, size
 from provisioner.catalogue.schema import REFERENCE, Component, Probe, Setup
-from provisioner.connections import given
+from provisioner.connections import given, own_variables
 from provisioner.isolation import SETUP_CPU, SETUP_MEMORY
 from provisioner.labels import COMPONENT, EXPOSED, INTERNET, RESTARTS, STEP, Object, common, made, selector
 from provisioner.wanted import Wanted, resolved
@@ -55,7 +56,7 @@ def deployment(wanted: Wanted, component: Component) -> Object:
     if not component.volumes:
         strategy = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
     labels = common(wanted) | selector(wanted, component.name)
-    if component.name == wanted.template.exposes:
+    if component.name == wanted.template.exposes or (isinstance(component, Listed) and component.route):
         labels[EXPOSED] = "http"
     if component.internet:
         labels[INTERNET] = "yes"
@@ -184,9 +185,9 @@ def _mounts(component: Component) -> list[Object]:
 
 def _container(wanted: Wanted, component: Component, *, setup: Setup | None = None) -> Object:
     # a step that ran is not run again because something was added
-    added = given(wanted) if setup is None and component.name == wanted.template.exposes else {}
+    added = given(wanted, component) if setup is None else {}
     environment = added | component.environment | (setup.environment if setup is not None else {})
-    own: Mapping[str, str] = wanted.parameters.get("environment", {}) if component.name == wanted.template.exposes else {}
+    own = own_variables(wanted, component)
     image = resolved(wanted, (setup.image if setup else None) or component.image)
     found: Object = {
         "name": component.name if setup is None else setup.name,
@@ -299,9 +300,8 @@ def _probe(wanted: Wanted, probe: Probe) -> Object:
 
 def ingress(wanted: Wanted) -> Object:
     """The way in from outside; applied last, when the first sign-in exists."""
-    backend = _behind(wanted)
     spec: dict[str, Any] = {
-        "rules": [{"host": wanted.host, "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}],
+        "rules": [{"host": wanted.host, "http": {"paths": _paths(wanted)}}],
         "tls": [{"hosts": [wanted.host]} | ({"secretName": wanted.ground.tls_secret} if wanted.ground.tls_secret else {})],
     }
     return _ingress(wanted, "app", spec)
@@ -309,21 +309,26 @@ def ingress(wanted: Wanted) -> Object:
 
 def own_ingresses(wanted: Wanted) -> Iterator[Object]:
     """One for each domain of the customer's own, so that one without a certificate stands in no other's way."""
-    backend = _behind(wanted)
     issuer = wanted.ground.certificate_issuer
     for domain in wanted.domains:
         name = f"own-{hashlib.sha256(domain.encode()).hexdigest()[:10]}"
         tls: Object = {"hosts": [domain]} | ({"secretName": f"{name}-tls"} if issuer else {})
-        rule = {"host": domain, "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}
+        rule = {"host": domain, "http": {"paths": _paths(wanted)}}
         one = _ingress(wanted, name, {"rules": [rule], "tls": [tls]})
         if issuer:
             one["metadata"]["annotations"] = {"cert-manager.io/cluster-issuer": issuer}
         yield one
 
 
-def _behind(wanted: Wanted) -> Object:
-    """Who answers: the app, or the page that says why it does not."""
-    return {"service": {"name": "notice" if wanted.notice else wanted.template.exposes, "port": {"name": "http"}}}
+def _paths(wanted: Wanted) -> list[Object]:
+    """Who answers, the longest path first: the app, or for every path the page that says why it does not."""
+    routes = {one.route: one.name for one in wanted.template.components if isinstance(one, Listed) and one.route}
+    if wanted.notice or not routes:
+        routes = {"/": "notice" if wanted.notice else wanted.template.exposes}
+    return [
+        {"path": route, "pathType": "Prefix", "backend": {"service": {"name": name, "port": {"name": "http"}}}}
+        for route, name in sorted(routes.items(), key=lambda one: (-len(one[0]), one[0]))
+    ]
 
 
 def _ingress(wanted: Wanted, name: str, spec: Object) -> Object:

@@ -6,7 +6,7 @@ import json
 
 from app.auth.seal import Seal
 from app.context import Context
-from app.services import app_backups, audit, credentials, editions, orders
+from app.services import app_backups, audit, credentials, orders, specifications
 from app.services.app_backup_turns import sealing
 from app.services.app_backups import BackupView
 from app.services.orders import OrderView
@@ -54,7 +54,7 @@ def copy(ctx: Context, *, backup_id: str, seal: Seal, plan: str = "", name: str 
     target = instances.by_id(ctx.session, made.instance_id)
     if newest is None or target is None:
         raise Conflict("The new app was taken back just now. Try it again.")
-    template = editions.read(ctx.session, newest.edition)
+    template = specifications.wanted(ctx.session, target, newest, ctx.ground).template
     known = {(part.of, part.what) for part in parts(template)}
     if {(of, what) for of, what, _ in json.loads(backup.parts)} != known:
         raise Conflict("This backup has parts that a new app does not have, such as a component that was added. Write to us.")

@@ -129,5 +129,7 @@ def _hidden(ctx: Context, row: Instance, seal: Seal) -> Iterator[str]:
             value for value in json.loads(seal.unseal(kept.sealed, f"{PURPOSE}:{row.id}")).values() if len(value) >= SHORTEST
         )
     for wish in wishes.history(ctx.session, row.id):
-        variables = wish.given.get("environment") or {}
-        yield from (value for name, value in variables.items() if _SECRET.search(name) and len(value) >= SHORTEST)
+        listed = [one for said in wish.given.values() if isinstance(said, list) for one in said if isinstance(one, dict)]
+        for said in (wish.given, *listed):
+            variables = said.get("environment") or {}
+            yield from (value for name, value in variables.items() if _SECRET.search(name) and len(value) >= SHORTEST)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.context import Context
-from app.services import editions, offers, selling, specifications
+from app.services import components, editions, offers, selling, specifications
 from app.services.offers import Offer, PlanOffer
 from app.services.organizations import NOTHING_HERE, existing
 from models.domain import orders as rules
@@ -20,8 +20,10 @@ from models.store import catalogue, instances, members, subscriptions
 from models.store.instances import Instance
 from models.store.organizations import Organization
 from provisioner import footprint
+from provisioner.catalogue.addons import AddOn, joined
+from provisioner.catalogue.listed import check_size, composed, used
 from provisioner.desired import desired
-from provisioner.wanted import Wanted, check_parameters
+from provisioner.wanted import Addition, Wanted, check_parameters
 
 MOST_OF_A_KIND = 99
 EURO = frozenset(
@@ -42,6 +44,19 @@ class Draft:
     currency: str
     instance: Instance
     wanted: Wanted
+    parameters: Mapping[str, Any]
+    """What the customer said, understood."""
+    beside: tuple[AddOn, ...] = ()
+    """Components of the catalogue that are ordered with it, since one of its own uses them."""
+
+    def price_of(self, addon: AddOn) -> int:
+        """What it costs a month from the beginning: nothing beside a trial."""
+        return 0 if self.plan.trial_days is not None else addon.price[self.currency]
+
+    @property
+    def price_minor(self) -> int:
+        """Plan and components a month."""
+        return self.plan.prices[self.currency] + sum(map(self.price_of, self.beside))
 
 
 def currency_of(ctx: Context, organization: Organization) -> str:
@@ -71,6 +86,10 @@ def draft(
     edition = row.edition if row else ""
     written = editions.read(ctx.session, edition)
     understood = check_parameters(written, parameters)
+    whole, said = composed(written, understood)
+    beside = tuple(components.offered(ctx, name) for name in used(written, understood))
+    size = specifications.written(plan_row(ctx, chosen.id))
+    check_size(whole, size)
     instance = _instance(ctx, organization, template, chosen, name, label)
     wanted = Wanted(
         instance_id=instance.id,
@@ -79,12 +98,14 @@ def draft(
         email=_email(ctx, organization.id),
         namespace=instance.namespace,
         host=instance.host,
-        template=written,
-        plan=specifications.written(plan_row(ctx, chosen.id)),
-        parameters=understood,
+        template=joined(whole, beside),
+        plan=size,
+        parameters=said,
         ground=ctx.ground,
+        additions=tuple(map(Addition, beside)),
     )
-    return Draft(organization, offer, chosen, edition, currency_of(ctx, organization), instance, wanted)
+    currency = currency_of(ctx, organization)
+    return Draft(organization, offer, chosen, edition, currency, instance, wanted, understood, beside)
 
 
 def proposed(ctx: Context, organization: Organization, template: str) -> tuple[str, str]:

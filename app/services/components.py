@@ -28,7 +28,7 @@ from models.store.subscriptions import ItemKind, Subscription, SubscriptionItem
 from provisioner import pinning
 from provisioner.catalogue.addons import AddOn, clash, component_named, load_components
 from provisioner.catalogue.quantities import bytes_of, cores_of
-from provisioner.connections import connections
+from provisioner.connections import connections, receivers
 from provisioner.wanted import Addition, resolved
 
 
@@ -101,8 +101,8 @@ def add(ctx: Context, *, instance_id: str, component: str) -> ChangeSetView:
     if before is not None and before.keeping is Keeping.DISCARDED and rows.open_of(ctx.session, row.id) is not None:
         raise Conflict(f"The data of {component} is still being deleted. Add it again when that is done.")
     kept = before is not None and before.keeping is Keeping.KEPT
-    addon = editions.component(ctx.session, before.edition) if before is not None and kept else _offered(ctx, component)
-    if name := clash(editions.read(ctx.session, wish.edition), addon):
+    addon = editions.component(ctx.session, before.edition) if before is not None and kept else offered(ctx, component)
+    if name := clash(specifications.template(ctx.session, wish), addon):
         raise Conflict(f"{row.name} has a part of its own that is called “{name}”, so {addon.name} cannot stand beside it.")
     subscription = subscriptions.of_instance(ctx.session, row.id)
     if subscription is not None and subscription.state in ENDED:
@@ -170,8 +170,8 @@ def discard(ctx: Context, *, instance_id: str, component: str, typed_name: str) 
     return operations.want(ctx, row, wish, Purpose.CHANGE, f"discarded {component}", added=added)
 
 
-def _offered(ctx: Context, component: str) -> AddOn:
-    """As it is added from now on: its image by digest where that is known."""
+def offered(ctx: Context, component: str) -> AddOn:
+    """As it is added from now on: its image by digest where that is known. For other services."""
     addon = pinning.pinned_component(component_named(component), pins.everything(ctx.session))
     if not ctx.ground.tags_suffice and pinning.MARK not in addon.component.image:
         raise Conflict(f"{addon.name} cannot be added at the moment: nobody has resolved which image it is.")
@@ -204,7 +204,7 @@ def _view(ctx: Context, row: Instance, wish: Specification, addon: AddOn) -> Com
 def _refused(ctx: Context, row: Instance, wish: Specification, addon: AddOn, price: int) -> str:
     if price and not ctx.actor.may(Permission.MANAGE_OWN_BILLING, row.organization_id):
         return "pay"
-    if clash(editions.read(ctx.session, wish.edition), addon):
+    if clash(specifications.template(ctx.session, wish), addon):
         return "clash"
     resolved_image = pinning.MARK in pinning.pinned_component(addon, pins.everything(ctx.session)).component.image
     return "" if ctx.ground.tags_suffice or resolved_image else "unresolved"
@@ -218,7 +218,7 @@ def _variables(ctx: Context, row: Instance, wish: Specification, addon: AddOn) -
         wanted = replace(wanted, additions=(*others, Addition(addon)))
     return tuple(
         Variable(one.variable, "" if one.secret else resolved(wanted, one.text), one.secret, one.taken_by)
-        for one in connections(wanted)
+        for one in connections(wanted, receivers(wanted, addon.id)[0])
         if one.component == addon.id
     )
 

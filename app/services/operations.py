@@ -25,6 +25,7 @@ from models.store import specifications as wishes
 from models.store.instances import Instance
 from models.store.specifications import Specification
 from provisioner import footprint
+from provisioner.catalogue.listed import check_size, used
 from provisioner.desired import desired
 from provisioner.wanted import check_parameters
 
@@ -75,6 +76,7 @@ def change_plan(ctx: Context, *, instance_id: str, plan: str) -> ChangeSetView:
         raise Conflict("A trial becomes paid when it is paid for, and a paid app never becomes a trial again.")
     if wanted.storage_bytes < now.storage_bytes:
         raise Conflict(f"The plan {plan} has less storage than {row.name} has now, and a volume cannot become smaller.")
+    _check_size(ctx, wish_with(wish, plan_id=wanted.id))
     subscription = subscriptions.of_instance(ctx.session, row.id)
     price = wanted.prices[subscription.currency] if subscription else wanted.price_minor
     item = _item(ctx, row, subscription)
@@ -104,6 +106,11 @@ def change_settings(ctx: Context, *, instance_id: str, parameters: Mapping[str, 
     merged = dict(wish.given) | dict(parameters)
     understood = check_parameters(template, merged)
     changed = wish_with(wish, parameters=understood)
+    runs = {one.component for one in wish.added if one.keeping is components.Keeping.RUNS}
+    if lacking := set(used(template, understood)) - runs - set(used(template, wish.given)):
+        name = min(lacking)
+        raise Conflict(f"{row.name} has no {name} yet. Add {name} to the app first, then say which component uses it.")
+    _check_size(ctx, changed)
     if wish.running:
         hold(ctx, row, changed, Purpose.CHANGE)
     return want(ctx, row, wish, Purpose.CHANGE, "settings", parameters=understood)
@@ -118,6 +125,7 @@ def roll_back(ctx: Context, *, instance_id: str, generation: int) -> ChangeSetVi
     before = wishes.generation(ctx.session, row.id, generation)
     if before is None or before.generation == wish.generation:
         raise NotFound(f"{row.name} has no earlier settings with the number {generation}.")
+    _check_size(ctx, wish_with(wish, edition=before.edition, parameters=before.given))
     if wish.running:
         hold(ctx, row, wish_with(wish, edition=before.edition, parameters=before.given), Purpose.CHANGE)
     return want(ctx, row, wish, Purpose.CHANGE, f"back to {generation}", edition=before.edition, parameters=dict(before.given))
@@ -215,6 +223,13 @@ def hold(ctx: Context, row: Instance, wish: Specification, purpose: Purpose) -> 
     reservations.hold(
         ctx.session, cluster=row.cluster, instance_id=row.id, pods=pods, storage_bytes=footprint.storage(steps), now=ctx.now
     )
+
+
+def _check_size(ctx: Context, wish: Specification) -> None:
+    """Whether the plan is enough for what the customer listed."""
+    plan = catalogue.plan_by_id(ctx.session, wish.plan_id)
+    if plan is not None:
+        check_size(specifications.template(ctx.session, wish), specifications.written(plan))
 
 
 def _item(ctx: Context, row: Instance, subscription: subscriptions.Subscription | None) -> subscriptions.SubscriptionItem | None:

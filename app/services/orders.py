@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 
 from app.context import Context
-from app.services import audit, changesets, checkout, selling, settings, specifications
+from app.services import audit, changesets, checkout, editions, selling, settings, specifications
 from app.services.checkout import Draft
 from app.services.offers import PlanOffer
 from app.services.organizations import NOTHING_HERE
@@ -19,6 +19,7 @@ from app.services.selling import NoRoom
 from models.domain import orders as rules
 from models.domain.access import ActorKind, Permission
 from models.domain.changesets import Purpose
+from models.domain.components import Added, Keeping
 from models.domain.errors import Conflict, NotFound
 from models.domain.orders import Approval, OrderState, Patience
 from models.domain.repeats import domains, mailbox
@@ -72,6 +73,8 @@ class Quote:
     no_room: str
     smaller: str
     """A plan that would fit, when this one does not."""
+    beside: tuple[tuple[str, int], ...] = ()
+    """Components of the catalogue that are ordered with it, by name, with what each is of the price."""
 
 
 def quote(
@@ -94,11 +97,12 @@ def quote(
         name=draft.instance.name,
         host=draft.instance.host,
         currency=draft.currency,
-        price_minor=draft.plan.prices[draft.currency],
+        price_minor=draft.price_minor,
         trial_until=ctx.now + timedelta(days=trial_days) if trial_days else None,
         trial_used=store.trial_of(ctx.session, draft.organization.id, template) is not None,
         no_room="" if answer.fits else selling.sentence(answer, draft.plan.name),
         smaller="" if answer.fits else checkout.smaller(ctx, draft),
+        beside=tuple((addon.name, draft.price_of(addon)) for addon in draft.beside),
     )
 
 
@@ -121,7 +125,7 @@ def place(
     ctx.require(Permission.OPERATE_OWN_INSTANCES, organization_id)
     reservations.lock(ctx.session, checkout.cluster_name(ctx))  # before anything is read that the sale depends on
     draft = checkout.draft(ctx, organization_id, template, plan, name, label, parameters or {})
-    price = draft.plan.prices[draft.currency]
+    price = draft.price_minor
     trial = draft.plan.trial_days is not None
     if price:
         ctx.require(Permission.MANAGE_OWN_BILLING, organization_id)
@@ -265,16 +269,25 @@ def _write(ctx: Context, draft: Draft, state: OrderState, price: int, trial: boo
     ctx.session.flush()
     ctx.session.add(
         subscriptions.SubscriptionItem(
-            subscription_id=subscription.id, instance_id=instance.id, plan_id=draft.plan.id, price_minor=price, since=ctx.now
+            subscription_id=subscription.id, instance_id=instance.id, plan_id=draft.plan.id,
+            price_minor=draft.plan.prices[draft.currency], since=ctx.now,
         )
-    )
+    )  # fmt: skip
+    for addon in draft.beside:
+        ctx.session.add(
+            subscriptions.SubscriptionItem(
+                subscription_id=subscription.id, kind=subscriptions.ItemKind.ADD_ON, instance_id=instance.id, component=addon.id,
+                price_minor=draft.price_of(addon), since=ctx.now,
+            )
+        )  # fmt: skip
     specifications.add(
         ctx,
         instance,
         edition=draft.edition,
         plan_id=draft.plan.id,
-        parameters=draft.wanted.parameters,
+        parameters=draft.parameters,
         email=draft.wanted.email,
+        added=[Added(one.id, editions.keep_component(ctx, one), Keeping.RUNS, 1) for one in draft.beside],
         reason="ordered",
     )
     changesets.begin(ctx, instance, purpose=Purpose.CREATE, held=True)

@@ -41,6 +41,12 @@ class Work:
     agreed: frozenset[Agreed]
     address: str
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Everything that has to answer: the address with each path that leads to a component of its own."""
+        routes = self.wanted.routes if self.address else ()
+        return tuple(self.address.rstrip("/") + route if route != "/" else self.address for route in routes)
+
 
 @dataclass(frozen=True, slots=True)
 class Proof:

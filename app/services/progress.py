@@ -15,11 +15,13 @@ from app.services.offers import MEASURED
 from app.services.orders import OrderView
 from models.domain.access import Permission
 from models.domain.changesets import ChangeState, Purpose
+from models.domain.components import Keeping
 from models.domain.instances import State
 from models.domain.orders import OPEN, OrderState
 from models.store import catalogue, instances
 from models.store import changesets as store
 from models.store import orders as order_rows
+from models.store import specifications as wishes
 from provisioner.catalogue import Template
 
 Stand = Literal["done", "now", "stopped", "ahead"]
@@ -118,7 +120,7 @@ def _progress(ctx: Context, order: OrderView) -> Progress:
         order=order,
         template=template.name if template else order.template,
         code=code,
-        marks=marks(code, change.phase if change else "", _taken(began, steps), _stages(written)),
+        marks=marks(code, change.phase if change else "", _taken(began, steps), _stages(written, _beside(ctx, order))),
         elapsed=(ended or ctx.now) - began if began else None,
         usual=timedelta(seconds=statistics.median(took)) if took else None,
         exact=change.reason if change and code == "stopped" else order.reason,
@@ -135,12 +137,18 @@ def _code(order: OrderView, change: ChangeSetView | None) -> str:
     return {ChangeState.BLOCKED: "stopped", ChangeState.CANCELLED: "lapsed"}.get(change.state, "working")
 
 
-def _stages(template: Template | None) -> tuple[str, ...]:
-    """Steps that a template has: one without a disk waits for none."""
+def _beside(ctx: Context, order: OrderView) -> bool:
+    """Whether components of the catalogue were ordered with it."""
+    wish = wishes.newest(ctx.session, order.instance_id)
+    return wish is not None and any(one.keeping is Keeping.RUNS for one in wish.added)
+
+
+def _stages(template: Template | None, beside: bool) -> tuple[str, ...]:
+    """Steps that a template has: one without a disk waits for none. `beside`: others start before it."""
     parts = template.components if template else ()
     here = {
-        "disk": any(one.volumes for one in parts),
-        "database": len(parts) > 1,
+        "disk": beside or any(one.volumes for one in parts),
+        "database": beside or len(parts) > 1,
         "start": True,
         "setup": bool(template and template.setup),
         "address": True,

@@ -101,7 +101,7 @@ def _best(ctx: Context, finding: Finding, means: Means, seen: Upkeep) -> Fix:
         generation, at = means.good
         return _fix(Remedy.ROLL_BACK, "roll_back", {"settings_at": at}, generation=generation)
     asked = _ASKED.get(cause)
-    if seen.parameters and (asked in seen.parameters if asked else cause in _BY_SETTINGS and _ours(seen)):
+    if {asked, "components"} & seen.parameters.keys() if asked else cause in _BY_SETTINGS and _ours(seen):
         return _fix(Remedy.SETTINGS, f"settings_{asked}" if asked else "settings", {})
     if cause is Cause.STOPPED:
         return _plain(Remedy.START)
@@ -115,7 +115,7 @@ def _best(ctx: Context, finding: Finding, means: Means, seen: Upkeep) -> Fix:
 
 def _ours(seen: Upkeep) -> bool:
     """Whether its people brought the program themselves, so that its settings are theirs to correct."""
-    return "image" in seen.parameters
+    return bool({"image", "components"} & seen.parameters.keys())
 
 
 def _since_the_change(finding: Finding, means: Means) -> bool:

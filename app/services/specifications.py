@@ -23,7 +23,9 @@ from models.store.instances import Instance
 from models.store.specifications import Specification
 from provisioner import pinning
 from provisioner.catalogue import Plan as WrittenPlan
+from provisioner.catalogue import Template
 from provisioner.catalogue.addons import joined
+from provisioner.catalogue.listed import composed
 from provisioner.catalogue.quantities import cpu, size
 from provisioner.wanted import Addition, Ground, Wanted
 
@@ -39,6 +41,7 @@ def wanted(session: Session, instance: Instance, specification: Specification, g
     beside = additions(session, instance.id, specification.added)
     if specification.suspended:
         ground = replace(ground, notice_image=pinning.named(ground.notice_image, pins.everything(session)))
+    whole, parameters = composed(editions.read(session, specification.edition), _parameters(specification.given))
     return Wanted(
         instance_id=instance.id,
         organization_id=instance.organization_id,
@@ -46,11 +49,9 @@ def wanted(session: Session, instance: Instance, specification: Specification, g
         email=specification.email,
         namespace=instance.namespace,
         host=instance.host,
-        template=joined(
-            editions.read(session, specification.edition), [one.addon for one in beside if one.keeping is Keeping.RUNS]
-        ),
+        template=joined(whole, [one.addon for one in beside if one.keeping is Keeping.RUNS]),
         plan=written(plan),
-        parameters=_parameters(specification.given),
+        parameters=parameters,
         ground=ground,
         running=specification.running,
         generation=specification.generation,
@@ -59,6 +60,11 @@ def wanted(session: Session, instance: Instance, specification: Specification, g
         domains=tuple(one.name for one in domains.of_instance(session, instance.id) if one.proven_at is not None),
         notice=specification.suspended,
     )
+
+
+def template(session: Session, specification: Specification) -> Template:
+    """The template with the components that the customer listed; without those that were added beside them."""
+    return composed(editions.read(session, specification.edition), specification.given)[0]
 
 
 def additions(session: Session, instance_id: str, added: Sequence[Added]) -> tuple[Addition, ...]:

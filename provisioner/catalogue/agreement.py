@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from provisioner.catalogue.schema import FACTS, LANGUAGES, PLAN_FACTS, REFERENCE, Template
+from provisioner.catalogue.schema import FACTS, LANGUAGES, PART_FACTS, PLAN_FACTS, REFERENCE, Template
 
 Place = tuple[str | int, ...]
 """Keys and positions from the top of the file to what is meant."""
@@ -74,6 +74,7 @@ def _references(template: Template) -> Iterator[tuple[Place, str]]:
         "secret": template.secrets,
         "parameter": template.parameters,
         "plan": PLAN_FACTS,
+        "part": PART_FACTS if any(one.kind == "components" for one in template.parameters.values()) else (),
     }
     for place, text in _texts(template):
         for kind, name in REFERENCE.findall(text):

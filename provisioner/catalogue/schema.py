@@ -1,7 +1,7 @@
 """What a template is: one YAML file says everything that Moorage must know to sell, run, back up and upgrade a kind of app.
 
 Texts may refer to what is known at ordering time: `${host}`, `${url}`, `${email}`, `${organization}`, `${plan.memory_mib}`,
-`${service.NAME}` (address of a component), `${secret.NAME}`, `${parameter.NAME}`.
+`${service.NAME}` (address of a component), `${secret.NAME}`, `${parameter.NAME}`; in the pattern of listed components `${part.NAME}`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from provisioner.catalogue.quantities import bytes_of, cores_of
 REFERENCE = re.compile(r"\$\{([a-z_]+)(?:\.([a-z0-9_-]+))?\}")
 FACTS = frozenset({"host", "url", "email", "organization", "instance"})
 PLAN_FACTS = frozenset({"memory_mib", "storage_gib", "cpu"})
+PART_FACTS = frozenset({"image", "port", "command", "copies", "health"})
+"""What a customer says of each component that is listed (`provisioner.catalogue.listed`)."""
 CURRENCIES = frozenset({"IDR", "USD", "EUR"})
 LANGUAGES = frozenset({"en", "id"})
 HASHES = frozenset({"argon2", "bcrypt"})
@@ -100,7 +102,7 @@ class Secret(Strict):
 class Parameter(Strict):
     """Something that only the customer knows."""
 
-    kind: Literal["image", "port", "text", "environment", "command", "path", "copies"]
+    kind: Literal["image", "port", "text", "environment", "command", "path", "copies", "components"]
     question: dict[str, str]
     default: str | int | None = None
     required: bool = True

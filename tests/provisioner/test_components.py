@@ -31,7 +31,8 @@ def beside(template: Template, *names: str, keeping: Keeping = Keeping.RUNS, **f
     """The template with these components added."""
     additions = tuple(Addition(ADDONS[name], keeping) for name in names)
     running = [one.addon for one in additions if one.keeping is Keeping.RUNS]
-    return replace(an_instance(template, **facts), template=joined(template, running), additions=additions)
+    made = an_instance(template, **facts)
+    return replace(made, template=joined(made.template, running), additions=additions)
 
 
 def container_of(wanted: Wanted, name: str) -> Object:
@@ -96,8 +97,9 @@ def test_it_fits_into_the_quota_and_is_as_closed_as_the_rest(template: Template,
     assert sum(claims) <= bytes_of(hard["requests.storage"])
     assert len(claims) == int(hard["persistentvolumeclaims"])
     assert max(claims) <= bytes_of(largest[1]["max"]["storage"])
-    before = next(spec for one, spec in pods(an_instance(template, plan)) if one["metadata"]["name"] == template.exposes)
-    assert container_of(wanted, template.exposes)["resources"] == before["containers"][0]["resources"], "the plan stays the app's"
+    exposed = wanted.template.exposes
+    before = next(spec for one, spec in pods(an_instance(template, plan)) if one["metadata"]["name"] == exposed)
+    assert container_of(wanted, exposed)["resources"] == before["containers"][0]["resources"], "the plan stays the app's"
 
 
 def test_the_app_finds_it_by_variables_whose_secrets_are_in_no_manifest() -> None:
