@@ -118,7 +118,7 @@ def _problem(viewer: Viewer, counter: Counter, error: PlatformError | None) -> N
 def _summary(viewer: Viewer, counter: Counter, plan: PlanOffer, people: int, quote: Quote | None) -> None:
     say, fmt = viewer.say, viewer.format
     with layout.card(say("order.costs"), key="costs", stretch=False):
-        price = plan.prices[counter.currency]
+        price = quote.price_minor if quote is not None else plan.prices[counter.currency]
         if plan.trial_days:
             until = quote.trial_until if quote and quote.trial_until else viewer.now + timedelta(days=plan.trial_days)
             nothing = fmt.money(0, counter.currency)
@@ -132,6 +132,9 @@ def _summary(viewer: Viewer, counter: Counter, plan: PlanOffer, people: int, quo
             layout.facts([(say("order.now"), f"**{plain(fmt.money(price, counter.currency))}**"),
                           (say("order.monthly"), f"**{plain(fmt.money(price, counter.currency))}**")])  # fmt: skip
             st.markdown(say("order.paid_is"))
+        for name, minor in quote.beside if quote is not None else ():
+            cost = say("plan.month", price=fmt.money(minor, counter.currency)) if minor else say("listed.beside_free")
+            st.markdown(f":small[{say('listed.beside', name=name)}: {cost}]")
         if counter.offer.ready_after is not None:
             st.markdown(offer_cards.ready(viewer, counter.offer))
         if quote is not None:

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from app.absence import Away
 from app.logs import logger
 from app.ui.gate import Viewer
-from app.ui.messages import Plain, Say, failures_indonesian, plain
+from app.ui.messages import Plain, Say, failures_indonesian, listed_indonesian, plain
 from models.domain.access import Permission
 from models.domain.errors import Misconfigured, PlatformError, Unavailable
 
 _log = logger(__name__)
-SENTENCES: Mapping[str, Mapping[str, str]] = {"id": failures_indonesian.SENTENCES}
+SENTENCES: Mapping[str, Mapping[str, str]] = {"id": {**failures_indonesian.SENTENCES, **listed_indonesian.SENTENCES}}
 """By language: what is known sentence by sentence. Of others the kind of failure is said."""
 
 

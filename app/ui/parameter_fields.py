@@ -8,9 +8,10 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import variable_text
+from app.ui import listed_fields, variable_text
 from app.ui.gate import Viewer
 from models.domain.errors import Invalid
+from provisioner.catalogue import listed
 from provisioner.catalogue.schema import Parameter
 from provisioner.wanted import MOST_COPIES
 
@@ -26,6 +27,10 @@ def ask(
     # what has to be answered comes first, what may stay empty last
     order = sorted(parameters.items(), key=lambda one: (not one[1].required, one[1].default is not None, one[0]))
     for name, parameter in order:
+        if parameter.kind == listed.KIND:
+            found[name], unread = listed_fields.ask(viewer, name, None if given is None else given.get(name) or ())
+            wrong = wrong or unread
+            continue
         before = parameter.default if given is None else given.get(name)
         typed = _field(viewer, name, parameter, before)
         try:
@@ -72,14 +77,6 @@ def _read(kind: str, typed: Any) -> Any:
         case "environment":
             return variable_text.read(text)
         case "command":
-            return _command(text)
+            return listed_fields.command(text)
         case _:
             return text
-
-
-def _command(text: str) -> list[str]:
-    """Words as a shell would part them."""
-    try:
-        return shlex.split(text)
-    except ValueError:
-        raise Invalid("A quotation mark of the command is not closed.", field="bad_command") from None

@@ -90,10 +90,10 @@ def _one(field: str, number: int, said: Mapping[str, Any], checks: Checks) -> di
         try:
             return check(value) if value not in (None, "", {}, [], ()) else default
         except Invalid as error:
-            raise Invalid(f"{name}: {error}", field=field) from None
+            raise Invalid(f"Component {name}: {error}", field=field) from None
 
     if not said.get("image"):
-        raise Invalid(f"{name}: Name its image, such as ghcr.io/you/app:1.4.", field=field)
+        raise Invalid(f"Component {name}: An image looks like ghcr.io/you/app:1.4.", field=field)
     return {
         "name": name,
         "image": each("image", checks.image, ""),

@@ -102,6 +102,7 @@ def test_customer_pages_say_only_what_every_language_has() -> None:
             "checkout_form",
             "order_progress",
             "parameter_fields",
+            "listed_fields",
         )
     ]
     assert set().union(*(said(f.read_text()) for f in files)) - CUSTOMER <= {"table.staff"}
