@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -65,6 +66,9 @@ def place(
     name: Annotated[str, typer.Option("--name", help="Its name; without it one that is free.")] = "",
     label: Annotated[str, typer.Option("--label", help="First part of its address; without it the organization's.")] = "",
     say: Annotated[list[str] | None, typer.Option("--say", metavar="NAME=VALUE", help="What the template asks for.")] = None,
+    components: Annotated[
+        Path | None, typer.Option("--components", metavar="FILE", help="Components of a stack: a YAML or JSON list of them.")
+    ] = None,
     data: DataOption = None,
 ) -> None:
     """Order an app for an organization; a running worker makes it."""
@@ -72,7 +76,13 @@ def place(
 
     with edge.transaction(edge.settings(data)) as ctx:
         made = orders.place(
-            ctx, organization_id=organization, template=template, plan=plan, name=name, label=label, parameters=_said(say or [])
+            ctx,
+            organization_id=organization,
+            template=template,
+            plan=plan,
+            name=name,
+            label=label,
+            parameters=_said(say or []) | _listed(components),
         )
     edge.say(f"{made.id}: {made.name} at {made.address}, {made.state}.")
 
@@ -209,6 +219,18 @@ def _change_set(ctx: Context, work: str) -> str:
 
 def _until(at: datetime | None) -> str:
     return f"{at:%m-%d %H:%M}" if at else ""
+
+
+def _listed(file: Path | None) -> dict[str, Any]:
+    """What the file lists. Raises Invalid with what is wrong with it."""
+    if file is None:
+        return {}
+    import yaml
+
+    try:
+        return {"components": yaml.safe_load(file.read_text(encoding="utf-8"))}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise Invalid(f"{file} cannot be read as a YAML or JSON list of components: {error}", field="components") from error
 
 
 def _said(pairs: list[str]) -> dict[str, str]:

@@ -109,7 +109,7 @@ def _problem(viewer: Viewer, counter: Counter, error: PlatformError | None) -> N
     if error is None or field.startswith("bad_"):  # said beside the field
         return
     asked = counter.offer.parameters.get(field)
-    if asked is not None and not st.session_state.get(f"parameter_{field}"):
+    if asked is not None and asked.kind != "components" and not st.session_state.get(f"parameter_{field}"):
         st.info(viewer.say("order.missing", question=parameter_fields.label(viewer, asked)), icon=":material/edit:")
     else:
         st.error(failures.words(viewer, error), icon=":material/edit:")

@@ -52,10 +52,10 @@ def ask(viewer: Viewer, name: str, given: Sequence[Mapping[str, Any]] | None) ->
                 type="tertiary",
             ):
                 del rows[key]
-                st.rerun(scope="fragment")
+                st.rerun()
     if len(rows) < MOST and st.button(say("listed.add"), icon=":material/add:", key=f"more_{name}", width="stretch"):
         rows[max(rows) + 1] = {"name": f"service-{len(rows) + 1}"}
-        st.rerun(scope="fragment")
+        st.rerun()
     st.markdown(f":small[{say('listed.divided')}]")
     if wrong is None and (missing := next((one["name"] for one in found if not one["image"]), None)) is not None:
         st.info(say("listed.image_missing", name=missing), icon=":material/edit:")

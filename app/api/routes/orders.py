@@ -27,7 +27,14 @@ class NewOrder(BaseModel):
     plan: str = Field(max_length=63, description="Name of one of its plans.", examples=["trial"])
     name: str = Field(default="", max_length=63, description="A DNS label, unique among the organization's.", examples=["blog"])
     label: str = Field(default="", max_length=200, description="First part of the address.", examples=["kopi-senja"])
-    parameters: dict[str, Any] = Field(default={}, max_length=50, description="What the template asks for.", examples=[{}])
+    parameters: dict[str, Any] = Field(
+        default={},
+        max_length=50,
+        description="What the template asks for. For a stack: `components`, a list of {name, image, port, path, environment, command, "
+        "copies, health, size, uses}; path is where visitors reach it, one of them at /; size small, medium or large is its share of the "
+        "plan; uses are components of the catalogue, such as postgresql, whose variables it gets.",
+        examples=[{}],
+    )
 
 
 class Decision(BaseModel):

@@ -1,6 +1,7 @@
 """Texts about components that customers list for a stack of theirs, in English."""
 
 TEXTS: dict[str, str | tuple[str, str]] = {
+    "template.stack": "Your own stack",
     "listed.what": "Each component is one container. They find each other by name; visitors reach those that have a path.",
     "listed.begin": "Begin with",
     "listed.begin_web": "Front-end, API, database",

@@ -1,6 +1,7 @@
 """Texts about components that customers list for a stack of theirs, in Indonesian."""
 
 TEXTS: dict[str, str | tuple[str, str]] = {
+    "template.stack": "Stack Anda sendiri",
     "listed.what": "Setiap komponen adalah satu kontainer. Mereka saling menemukan lewat nama; pengunjung menjangkau yang punya jalur.",
     "listed.begin": "Mulai dengan",
     "listed.begin_web": "Front-end, API, basis data",
