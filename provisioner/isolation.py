@@ -12,6 +12,7 @@ from models.domain.components import Keeping
 from provisioner.catalogue.addons import Beside
 from provisioner.catalogue.listed import Listed
 from provisioner.catalogue.quantities import bytes_of, cores_of, cpu, size
+from provisioner.catalogue.schema import Component
 from provisioner.labels import COMPONENT, EXPOSED, INTERNET, MANAGER, Object, common, made
 from provisioner.wanted import Wanted, resolved
 
@@ -70,38 +71,43 @@ def quota(wanted: Wanted) -> Object:
     beside = [component for component in wanted.template.components if isinstance(component, Beside)]
     own = [component for component in wanted.template.components if not isinstance(component, Beside)]
     kept = [one.addon.component for one in wanted.additions if one.keeping is Keeping.KEPT]
+    listed = [component for component in own if isinstance(component, Listed)]
+
+    def pods_of(one: Component) -> int:
+        return int(resolved(wanted, str(one.copies))) if one in listed else copies
+
     # whoever has no volume is changed by starting the new pod beside the old one
-    turning = [(2 if not one.volumes else 1, one) for one in own]
-    cores = cores_of(wanted.plan.cpu) * copies * sum(times * Decimal(str(one.cpu_share)) for times, one in turning)
+    turning = [(pods_of(one) * (2 if not one.volumes else 1), one) for one in own]
+    cores = cores_of(wanted.plan.cpu) * sum(times * Decimal(str(one.cpu_share)) for times, one in turning)
     shares = sum(times * Decimal(str(one.memory_share)) for times, one in turning)
-    memory = int(bytes_of(wanted.plan.memory) * copies * shares)
+    memory = int(bytes_of(wanted.plan.memory) * shares)
     # also of what was taken away: while its pods end, the app's new ones come
     for one in (placed.addon.component for placed in wanted.additions):
         cores += cores_of(one.cpu) * (1 if one.volumes else 2)
         memory += bytes_of(one.memory) * (1 if one.volumes else 2)
     volumes = sum(len(component.volumes) for component in (*own, *beside, *kept))
     storage = bytes_of(wanted.plan.storage) + sum(bytes_of(one.storage) for one in (*beside, *kept) if one.volumes)
-    # one that was given another name stands beside its successor for a moment
-    listed = [component for component in own if isinstance(component, Listed)]
-    each = sum(int(resolved(wanted, str(one.copies))) if one in listed else copies for one in own)
+    pods = (sum(map(pods_of, own)) + len(wanted.additions) * copies) * 2 + 4
+    # a listed one that was given another name stands beside its successor for a moment
+    workloads = len(own) + len(listed) + len(wanted.additions)
     hard = {
         "requests.cpu": cpu(cores + SETUP_CPU),
         "requests.memory": size(memory + SETUP_MEMORY),
         "limits.cpu": cpu(cores + SETUP_CPU),
         "limits.memory": size(memory + SETUP_MEMORY),
-        "requests.ephemeral-storage": "8Gi",
-        "limits.ephemeral-storage": "16Gi",
+        "requests.ephemeral-storage": f"{max(8, pods // 4)}Gi",
+        "limits.ephemeral-storage": f"{max(16, pods * 2)}Gi",
         "requests.storage": size(storage),
         "persistentvolumeclaims": str(volumes),
-        "pods": str((each + len(wanted.additions) * copies) * 2 + 4),
-        "services": str(len(own) + len(listed) + len(wanted.additions) + 2),
+        "pods": str(pods),
+        "services": str(workloads + 2),
         "services.loadbalancers": "0",
         "services.nodeports": "0",
         "count/secrets": "20",
         "count/configmaps": "20",
         "count/jobs.batch": "20",
         "count/cronjobs.batch": "5",
-        "count/deployments.apps": str(len(own) + len(listed) + len(wanted.additions) + 4),
+        "count/deployments.apps": str(workloads + 4),
     }
     return made(wanted, "ResourceQuota", "v1", "plan", {"spec": {"hard": hard}})
 

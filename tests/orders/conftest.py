@@ -34,7 +34,7 @@ from provisioner.catalogue.quantities import bytes_of, cores_of
 from provisioner.cluster.commands import Commands
 from provisioner.cluster.simulated import SimulatedCluster
 from provisioner.cluster.simulated_commands import SimulatedCommands
-from tests.provisioner.orders import SHOWN
+from tests.provisioner.orders import LISTED, SHOWN
 from tests.services.running import a_node
 from tests.stories import NOW, Customer, NoWarehouse, a_customer, a_namespace, a_staff_member, postgres, store
 from tests.stories import a_pod as small_pod
@@ -42,6 +42,8 @@ from tests.stories import a_pod as small_pod
 __all__ = ["postgres", "store"]
 GIB = 1 << 30
 CONTAINER = {"image": "ghcr.io/kopi/shop:1.4"}
+ASKED: dict[str, dict[str, Any]] = {"container": CONTAINER, "stack": {"components": LISTED}}
+"""What templates ask for."""
 
 
 @dataclass
@@ -126,7 +128,7 @@ class Shop:
             yield ctx
 
     def order(self, template: str = "wordpress", plan: str = "trial", actor: Actor | None = None, **facts: Any) -> OrderView:
-        given = {"parameters": CONTAINER} if template == "container" else {}
+        given = {"parameters": ASKED[template]} if template in ASKED else {}
         organization = facts.pop("organization_id", self.customer.organization.id)
         with self.acting(actor) as ctx:
             return orders.place(ctx, organization_id=organization, template=template, plan=plan, **(given | facts))

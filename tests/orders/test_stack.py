@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.services import app_backups, app_copies, app_logs, changesets, components, decisions, instances, operations, orders
+from app.services import app_backups, app_copies, app_logs, changesets, components, decisions, instances, offers, operations, orders
 from app.services.orders import OrderView
 from app.services.selling import NoRoom
 from models.domain.app_backups import BackupState
@@ -21,6 +21,7 @@ from tests.orders.conftest import Shop
 from tests.orders.test_logs import Written
 from tests.orders.test_operations import state
 from tests.orders.test_orders import fill
+from tests.provisioner.orders import SHOWN, TEMPLATES
 from tests.provisioner.test_stack import REACT, SERVICES
 
 SHOP = {"components": REACT}
@@ -28,10 +29,18 @@ PAUSE = timedelta(minutes=1)
 
 
 @pytest.fixture
-def app(shop: Shop) -> OrderView:
-    placed = shop.order("stack", parameters=SHOP)
-    shop.work(passes=30)
-    assert state(shop, placed) is State.READY
+def stacks(shop: Shop) -> Shop:
+    """A shop that sells stacks, too."""
+    with shop.acting(shop.staff) as ctx:
+        offers.publish(ctx, templates=[*SHOWN, TEMPLATES["stack"]])
+    return shop
+
+
+@pytest.fixture
+def app(stacks: Shop) -> OrderView:
+    placed = stacks.order("stack", parameters=SHOP)
+    stacks.work(passes=30)
+    assert state(stacks, placed) is State.READY
     return placed
 
 
@@ -57,9 +66,9 @@ def works(shop: Shop, app: OrderView) -> ChangeState:
         return changesets.list_(ctx, instance_id=app.instance_id, limit=1)[0].state
 
 
-def test_the_room_of_all_pods_is_held_with_the_order(shop: Shop) -> None:
-    placed = shop.order("stack", "standard", parameters={"components": SERVICES})
-    with shop.acting() as ctx:
+def test_the_room_of_all_pods_is_held_with_the_order(stacks: Shop) -> None:
+    placed = stacks.order("stack", "standard", parameters={"components": SERVICES})
+    with stacks.acting() as ctx:
         held = reservations.of_instance(ctx.session, placed.instance_id)
         items = subscriptions.items(ctx.session, placed.subscription_id)
     assert held is not None
@@ -67,44 +76,46 @@ def test_the_room_of_all_pods_is_held_with_the_order(shop: Shop) -> None:
     prices = {one.component: one.price_minor for one in items}
     assert prices == {"": 279_000, "postgresql": 59_000, "valkey": prices["valkey"]}
     assert placed.price_minor == sum(prices.values()), "what is paid is all of it"
-    with shop.acting(shop.staff) as ctx:
+    with stacks.acting(stacks.staff) as ctx:
         decisions.received(ctx, order_id=placed.id)
-    shop.work(passes=30)
-    assert state(shop, placed) is State.READY
-    assert set(deployments(shop, placed)) == {*(one["name"] for one in SERVICES), "postgresql", "valkey"}
-    with shop.acting() as ctx:
+    stacks.work(passes=30)
+    assert state(stacks, placed) is State.READY
+    assert set(deployments(stacks, placed)) == {*(one["name"] for one in SERVICES), "postgresql", "valkey"}
+    with stacks.acting() as ctx:
         assert reservations.of_instance(ctx.session, placed.instance_id) is None
 
 
-def test_without_room_for_one_of_them_nothing_is_ordered(shop: Shop) -> None:
+def test_without_room_for_one_of_them_nothing_is_ordered(stacks: Shop) -> None:
     for node in (1, 2, 3):
-        fill(shop, 6.0, node=node)
+        fill(stacks, 6.0, node=node)
     with pytest.raises(NoRoom):
-        shop.order("stack", "pro", parameters={"components": SERVICES})
-    with shop.acting() as ctx:
-        assert not orders.list_(ctx, organization_id=shop.customer.organization.id).items
+        stacks.order("stack", "pro", parameters={"components": SERVICES})
+    with stacks.acting() as ctx:
+        assert not orders.list_(ctx, organization_id=stacks.customer.organization.id).items
 
 
-def test_the_quote_names_what_is_ordered_beside_it(shop: Shop) -> None:
-    with shop.acting() as ctx:
-        found = orders.quote(ctx, organization_id=shop.customer.organization.id, template="stack", plan="starter", parameters=SHOP)
-        tried = orders.quote(ctx, organization_id=shop.customer.organization.id, template="stack", plan="trial", parameters=SHOP)
+def test_the_quote_names_what_is_ordered_beside_it(stacks: Shop) -> None:
+    with stacks.acting() as ctx:
+        found = orders.quote(
+            ctx, organization_id=stacks.customer.organization.id, template="stack", plan="starter", parameters=SHOP
+        )
+        tried = orders.quote(ctx, organization_id=stacks.customer.organization.id, template="stack", plan="trial", parameters=SHOP)
     assert (found.beside, found.price_minor) == ((("PostgreSQL", 59_000),), 208_000)
     assert (tried.beside, tried.price_minor) == ((("PostgreSQL", 0),), 0)
 
 
-def test_ready_is_when_every_path_answers(shop: Shop) -> None:
-    placed = shop.order("stack", parameters=SHOP)
-    shop.prober.down[f"{placed.address}/api"] = ("down", "502 Bad Gateway")
-    shop.work(passes=30)
-    assert state(shop, placed) is State.PROVISIONING
-    with shop.acting() as ctx:
+def test_ready_is_when_every_path_answers(stacks: Shop) -> None:
+    placed = stacks.order("stack", parameters=SHOP)
+    stacks.prober.down[f"{placed.address}/api"] = ("down", "502 Bad Gateway")
+    stacks.work(passes=30)
+    assert state(stacks, placed) is State.PROVISIONING
+    with stacks.acting() as ctx:
         (work,) = changesets.list_(ctx, instance_id=placed.instance_id)
     assert work.reason == "The address does not answer yet: /api gives 502 Bad Gateway"
-    assert {placed.address, f"{placed.address}/api"} <= set(shop.prober.asked)
-    shop.prober.down.clear()
-    shop.work(passes=5)
-    assert state(shop, placed) is State.READY
+    assert {placed.address, f"{placed.address}/api"} <= set(stacks.prober.asked)
+    stacks.prober.down.clear()
+    stacks.work(passes=5)
+    assert state(stacks, placed) is State.READY
 
 
 def test_stopped_and_started_every_copy_is_back(shop: Shop, app: OrderView) -> None:

@@ -15,12 +15,12 @@ from models.domain.instances import State
 from models.store import specifications
 from tests.orders.conftest import Shop, postgres, shop, store
 from tests.orders.test_operations import state
-from tests.orders.test_stack import SHOP
+from tests.orders.test_stack import SHOP, stacks
 from tests.pages.test_provisioning import nothing_answered_before, page, said
 from tests.pages.test_upkeep import look, wish
 from tests.stories import NoWarehouse
 
-__all__ = ["nothing_answered_before", "postgres", "shop", "store"]
+__all__ = ["nothing_answered_before", "postgres", "shop", "stacks", "store"]
 IMAGES = {"image_components_1": "ghcr.io/kopi/react:3", "image_components_2": "ghcr.io/kopi/api:3"}
 
 
@@ -34,8 +34,8 @@ def nothing_measured(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def checkout(shop: Shop) -> Any:
-    at = page(shop, "customer/order", role=MemberRole.OWNER, template="stack", org=shop.customer.organization.id)
+def checkout(stacks: Shop) -> Any:
+    at = page(stacks, "customer/order", role=MemberRole.OWNER, template="stack", org=stacks.customer.organization.id)
     assert not at.exception
     return at
 
@@ -98,18 +98,18 @@ def test_another_beginning_brings_its_own_cards(checkout: Any) -> None:
     assert names(checkout) == ["gateway", "accounts", "orders", "mailer", "reports"]
 
 
-def test_on_the_app_s_page_they_are_what_is_wanted_now(shop: Shop) -> None:
-    app = shop.order("stack", parameters=SHOP)
-    shop.work(passes=30)
-    assert state(shop, app) is State.READY
-    at = look(shop, app)
+def test_on_the_app_s_page_they_are_what_is_wanted_now(stacks: Shop) -> None:
+    app = stacks.order("stack", parameters=SHOP)
+    stacks.work(passes=30)
+    assert state(stacks, app) is State.READY
+    at = look(stacks, app)
     assert not at.exception
     assert names(at) == ["web", "api"]
     assert at.number_input(key="copies_components_2").value == 2
     at.text_input(key="image_components_2").set_value("ghcr.io/kopi/api:4").run()
     at.button(key="settings_app").click().run()
     assert not at.exception
-    after = wish(shop, app).given["components"]
+    after = wish(stacks, app).given["components"]
     assert [one["image"] for one in after] == ["ghcr.io/kopi/react:3", "ghcr.io/kopi/api:4"]
     assert {**after[1], "image": ""} == {
         **after[1],

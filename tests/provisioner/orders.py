@@ -13,16 +13,16 @@ SHOWN = [TEMPLATES[name] for name in ("container", "ghost", "n8n", "wordpress")]
 """What shops of tests sell when it does not matter what: each more takes every one of them time."""
 EVERY = [(template, plan) for template in TEMPLATES.values() for plan in template.plans]
 NAMES = [f"{template.id}-{plan.name}" for template, plan in EVERY]
-SHOP = [
+LISTED = [
     {"name": "web", "image": "ghcr.io/kopi/web:2", "port": 3000, "path": "/", "health": "/"},
-    {"name": "api", "image": "ghcr.io/kopi/api:2", "port": 8000, "path": "/api", "health": "/api/health", "copies": 2},
+    {"name": "api", "image": "ghcr.io/kopi/api:2", "port": 8000, "path": "/api", "health": "/api/health"},
 ]
 """Components of a small stack."""
 GROUND = Ground(apps_domain="apps.example", forbidden_networks=("203.0.113.11/32",))
 
 
 def an_instance(template: Template, plan: Plan | None = None, **facts: Any) -> Wanted:
-    proposed = {"image": "ghcr.io/kopi/shop:1.4", "components": SHOP}
+    proposed = {"image": "ghcr.io/kopi/shop:1.4", "components": LISTED}
     given = facts.pop("parameters", {name: said for name, said in proposed.items() if name in template.parameters})
     whole, parameters = composed(template, check_parameters(template, given))
     known: dict[str, Any] = {

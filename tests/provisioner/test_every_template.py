@@ -118,7 +118,7 @@ def test_who_signs_in_first_is_the_customer(template: Template) -> None:
     """A drawn password is given to the app before there is an entrance, and proven by a sign-in before the app is called ready."""
     secret = {name for one in template.credentials if one.secret for kind, name in REFERENCE.findall(one.value) if kind == "secret"}
     if not secret:
-        assert template.id == "container", "what we make has an owner"
+        assert template.category == "own", "what we make has an owner"
         return
     given = _given(template)
     hashes = {name for name, one in template.secrets.items() if one.of in secret}

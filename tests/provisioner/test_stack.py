@@ -122,6 +122,7 @@ def test_the_plan_is_divided_by_size_over_all_copies(components: list[Any], plan
     assert int(hard["count/deployments.apps"]) >= len(weights) * 2, "all may be called otherwise at once"
     assert cores_of(hard["limits.cpu"]) >= cores * 2
     assert bytes_of(hard["limits.memory"]) >= memory * 2
+    assert bytes_of(hard["limits.ephemeral-storage"]) >= pods * 2 * (2 << 30)
 
 
 def test_a_plan_that_is_too_small_for_so_many_says_what_would_do() -> None:
