@@ -157,14 +157,16 @@ def _costs(nodes: Sequence[NodeCost], uses: Iterable[Use]) -> tuple[dict[str, Fr
 def _idle_weights(
     keys: Sequence[str], cpu: Mapping[str, Fraction], memory: Mapping[str, Fraction], idle_cpu: Fraction, idle_memory: Fraction
 ) -> list[Fraction]:
-    """Idle CPU by cost of CPU, idle memory by cost of memory; a resource that nobody used is shared like the other one."""
-    all_cpu = sum((cpu.get(key, Fraction(0)) for key in keys), Fraction(0))
-    all_memory = sum((memory.get(key, Fraction(0)) for key in keys), Fraction(0))
-    return [
-        (idle_cpu * cpu.get(key, Fraction(0)) / all_cpu if all_cpu else Fraction(0))
-        + (idle_memory * memory.get(key, Fraction(0)) / all_memory if all_memory else Fraction(0))
-        for key in keys
-    ]
+    """Idle CPU by cost of CPU, idle memory by cost of memory; of a resource that nobody used, by the cost of the other one."""
+    by_cpu = [cpu.get(key, Fraction(0)) for key in keys]
+    by_memory = [memory.get(key, Fraction(0)) for key in keys]
+    weights = [Fraction(0)] * len(keys)
+    for idle, own, other in ((idle_cpu, by_cpu, by_memory), (idle_memory, by_memory, by_cpu)):
+        base = own if any(own) else other
+        whole = sum(base, Fraction(0))
+        if whole:
+            weights = [weight + idle * part / whole for weight, part in zip(weights, base, strict=True)]
+    return weights
 
 
 def _spread(amount: int, weights: Sequence[Fraction]) -> list[int]:

@@ -220,3 +220,9 @@ def test_when_a_cancelled_subscription_ends():
     for state in ENDED:
         with pytest.raises(Conflict, match="over already"):
             ends_at(CancelWhen.NOW, state, now=DUE, period_end=end)
+
+
+def test_a_reminder_that_was_passed_over_is_not_sent_afterwards():
+    known = replace(UNPAID, can_charge=False, state=S.PAST_DUE, since=DUE, reminded=frozenset({5}))
+    assert decide(known, DUE + 2 * DAY) == []
+    assert [one.day for one in decide(replace(known, reminded=frozenset()), DUE + 6 * DAY)] == [5]
