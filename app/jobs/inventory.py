@@ -31,7 +31,7 @@ def resync(run: Run) -> None:
 
 def preview_snapshot(ctx: Context, due_at: datetime) -> Preview:
     taken = capacity.snapshot(ctx)
-    planned = tuple(Planned(name, str(value)) for name, value in taken.numbers.items())
+    planned = tuple(Planned(name, str(value)) for name, value in taken.numbers.items() if isinstance(value, int | float))
     return Preview("capacity_snapshot", due_at, f"{len(planned)} figures as they are now would be kept.", planned)
 
 

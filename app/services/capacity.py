@@ -160,6 +160,7 @@ def snapshot(ctx: Context) -> DailySnapshot:
         for name in ("allocatable", "requested", "used"):
             numbers[f"{one.resource}_{name}_{unit}"] = getattr(one, name).value
         ahead = outlook.ahead(ctx, facts, resource=one.resource, line="full")
+        numbers[f"{one.resource}_full_in_days"] = ahead.days if ahead.trusted else None
         numbers[f"{one.resource}_full_on"] = ahead.crossing.isoformat() if ahead.crossing and ahead.trusted else None
     numbers |= {f"headroom_{plan.template}_{plan.name}": plan.within_sale_limit for plan in now.headroom}
     return DailySnapshot(ctx.now, numbers)

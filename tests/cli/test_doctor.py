@@ -292,7 +292,12 @@ def test_every_cause_has_its_own_sentence(tmp_path):
         else:
             failures.append(f"{cause}: nothing like {pattern!r} in {found}")
     assert failures == []
-    assert len(set(told.values())) == len(CAUSES)
+    (full,) = local.disk(config.load(data=tmp_path), SystemClock(), usage=lambda _: Disk(10 << 20))
+    told["full disk"] = full.sentence
+    with ownership.own(tmp_path), pytest.raises(ownership.Owned) as second, ownership.own(tmp_path):
+        pass
+    told["second server"] = str(second.value)
+    assert len(set(told.values())) == len(CAUSES) + 2
     assert all(len(sentence.split()) > 6 for sentence in told.values())
 
 

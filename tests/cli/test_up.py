@@ -131,8 +131,15 @@ def test_a_newcomers_day(start, tmp_path):
     assert "already runs on the data directory" in "".join(second.errors)
 
     # commands work beside the server: reading, and writing through its door
-    organizations = json.loads(moorage(data, "warehouse", "sql", "SELECT count(*) AS n FROM tick", "--format", "json"))[0]["n"]
-    assert organizations > 0
+    past = (
+        "SELECT (SELECT date_diff('hour', min(tick), max(tick)) FROM pod_sample) AS raw, "
+        "(SELECT date_diff('hour', min(t), max(t)) FROM pod_1h) AS hours, "
+        "(SELECT count(DISTINCT uid) FROM pod_state) AS seen"
+    )
+    (known,) = json.loads(moorage(data, "warehouse", "sql", past, "--format", "json"))
+    assert 15 * 24 <= known["raw"] <= 17 * 24, "15 days at the tick, from midnight on"
+    assert 89 * 24 <= known["hours"] <= 91 * 24, "90 days of windows"
+    assert known["seen"] >= 82
     assert "windows" in moorage(data, "warehouse", "care", "rollup")
     assert "done" in moorage(data, "jobs", "run", "inventory_resync")
     moorage(data, "user", "add", "dewi@example.com", "--name", "Dewi", "--role", "support")

@@ -16,6 +16,9 @@ PATIENCE = 60_000
 """Milliseconds: a machine with other load is slow, not wrong."""
 SAYS = "words => words.every(one => document.body.innerText.includes(one))"
 
+CELLS = "() => [...document.querySelectorAll('canvas [role=gridcell]')].map(one => one.textContent.trim())"
+CELL = f"fits => ({CELLS})().find(one => new RegExp(fits).test(one))"
+
 
 class Looks:
     """One tab, signed in."""
@@ -44,6 +47,20 @@ class Looks:
             except Exception as error:
                 raise AssertionError(f"the page never said {words}: {self._tab.inner_text('body')}") from error
             return str(self._tab.inner_text("body"))
+
+        return str(self._run(wait))
+
+    def cell(self, pattern: str) -> str:
+        """The first cell of a table of the open page that fits the whole of `pattern`, as soon as there is one.
+
+        Tables are painted; what they say stands beside that for readers who cannot see.
+        """
+
+        def wait() -> str:
+            try:
+                return str(self._tab.wait_for_function(CELL, arg=f"^(?:{pattern})$").json_value())
+            except Exception as error:
+                raise AssertionError(f"no table ever said {pattern}: {self._tab.evaluate(CELLS)}") from error
 
         return str(self._run(wait))
 

@@ -22,6 +22,8 @@ from tests.live.wire import Wire
 
 pytestmark = [pytest.mark.cluster, pytest.mark.browser, pytest.mark.xdist_group("bed")]
 TICK = 5
+OUTAGE_TICKS = int(os.environ.get("MOORAGE_TEST_OUTAGE_TICKS", "10"))
+"""Of Prometheus out of reach: a minute in CI; 60 were tried by hand."""
 FAKE = "node-"
 """Nodes whose usage is played evenly; those of the real one come in cAdvisor's own rhythm."""
 TOLD = formatter("en", "UTC")
@@ -82,6 +84,10 @@ def asked_for(pod: Mapping[str, Any], resource: str) -> float:
     return sum((quantity(one["resources"].get("requests", {}).get(resource, "0")) for one in pod["spec"]["containers"]), 0.0)
 
 
+def placed(pod: Mapping[str, Any]) -> bool:
+    return bool(pod["spec"].get("nodeName")) and pod["status"]["phase"] not in ("Succeeded", "Failed")
+
+
 def by_namespace(bed: Bed, query: str, at: datetime) -> dict[str, float]:
     found = bed.promql(f"sum by (namespace) ({query})", at)
     return {one["metric"]["namespace"]: float(one["value"][1]) for one in found}
@@ -122,7 +128,7 @@ def test_counts_equal_kubectl(portal: Portal, looks: Looks, bed: Bed) -> None:
     assert {name: row["state"] in ("ready", "cordoned") for name, row in rows.items()} == ready
     for node in nodes:
         name, given = node["metadata"]["name"], node["status"]["allocatable"]
-        on = [p for p in pods if p["spec"].get("nodeName") == name and p["status"]["phase"] not in ("Succeeded", "Failed")]
+        on = [pod for pod in pods if pod["spec"].get("nodeName") == name and placed(pod)]
         for resource in ("cpu", "memory"):
             assert rows[name]["allocatable"][resource] == pytest.approx(quantity(given[resource]))
             assert rows[name]["requests"][resource] == pytest.approx(sum(asked_for(pod, resource) for pod in on))
@@ -188,19 +194,28 @@ def test_gauges_equal_promql_at_the_tick(portal: Portal, looks: Looks, bed: Bed)
     question = (
         f"SELECT node, memory_available_bytes AS m, memory_allocatable_bytes AS a FROM node_sample WHERE tick = '{tick:%F %T}'"
     )
-    nodes = json.loads(portal.command("warehouse", "sql", question, "--format", "json"))
+    rows = json.loads(portal.command("warehouse", "sql", question, "--format", "json"))
     for name, query in (("m", "node_memory_MemAvailable_bytes"), ("a", 'kube_node_status_allocatable{resource="memory"}')):
         found = bed.promql(f"max by (node) (last_over_time({query}[{TICK}s]))", tick)
         theirs = {s["metric"]["node"]: float(s["value"][1]) for s in found}
-        assert {row["node"]: row[name] for row in nodes} == theirs, name
+        assert {row["node"]: row[name] for row in rows} == theirs, name
 
     # a pod's memory is played as one number, so that a page that is newer by a tick says the same
     steady = pods[0]
     looks.open(f"pod?uid={steady['uid']}")
     looks.comes(f"{TOLD.bytes(steady['memory_used'])} of ")
     seen = portal.get("/overview")["utilization"]
+    # what a taint keeps apart is no room for customers: on a bed with a real node that are the played ones
+    nodes = {one["metadata"]["name"]: one for one in listed(bed, "nodes")}
+    free = {name for name, one in nodes.items() if not one["spec"].get("taints")} or set(nodes)
+    memory = sum(asked_for(pod, "memory") for pod in listed(bed, "pods") if placed(pod) and pod["spec"]["nodeName"] in free)
+    whole = sum(quantity(nodes[name]["status"]["allocatable"]["memory"]) for name in free)
+    ours = next(one for one in seen if one["resource"] == "memory")
+    assert ours["requested_share"] == pytest.approx(memory / whole, abs=1e-6), "as kubectl has it"
     looks.open("overview")
     looks.comes(*(TOLD.percent(one["requested_share"]) for one in seen[:2]))  # a figure is drawn a moment after its page
+    looks.open("capacity")
+    looks.comes(TOLD.percent(memory / whole))
 
 
 def test_windows_stay_within_the_stated_distance_of_promql(portal: Portal, bed: Bed) -> None:
@@ -237,8 +252,8 @@ def test_a_node_without_power_is_shown_when_kubectl_says_so(portal: Portal, look
 
     bed.command("node", "off", "node-3")
     try:
-        until(off, 60, "kubectl says that node-3 is not ready")
-        until(lambda: portal.get("/nodes/node-3")["node"]["state"] in ("unknown", "not_ready"), 30, "the API says so")
+        until(lambda: portal.get("/nodes/node-3")["node"]["state"] in ("unknown", "not_ready"), 30, "shown within 30 s of the cut")
+        until(off, 5, "kubectl says it too")
         looks.comes(f"{nodes - 1} of {nodes} nodes ready")
     finally:
         bed.command("node", "on", "node-3")
@@ -252,7 +267,7 @@ def test_prometheus_out_of_reach_is_said_and_what_was_missed_is_filled(portal: P
     stuck = datetime.fromisoformat(source(portal, "prometheus")["last_tick"])
     looks.comes("prometheus is late: what is newer is not known.")
     assert "does not answer" in source(portal, "prometheus")["problem"]
-    until(lambda: (now() - stuck).total_seconds() > 10 * TICK, 120, "the outage lasts some ticks")
+    until(lambda: (now() - stuck).total_seconds() > OUTAGE_TICKS * TICK, 120 + OUTAGE_TICKS * TICK, "the outage lasts some ticks")
     assert datetime.fromisoformat(source(portal, "prometheus")["last_tick"]) == stuck
     wire.join()
     until(lambda: source(portal, "prometheus")["state"] == "live", 60, "it is live again")

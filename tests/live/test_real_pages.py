@@ -61,6 +61,7 @@ def test_throttling_a_kill_for_memory_traffic_and_probes_are_on_the_pages(portal
     until(lambda: (of("busy").get("throttled_share") or 0) > 0.5, PATIENCE, "a loop with a twentieth of a core is held back")
     looks.open(f"pod?uid={pod('busy')['pod']['uid']}")
     looks.comes("Held back at the CPU limit")
+    looks.cell(r"(5\d|[6-9]\d|100)(\.\d+)?")  # percent of the time, as the table holds it
 
     until(lambda: of("hungry").get("last_reason") == "OOMKilled", PATIENCE, "the kill is known")
     uid = pod("hungry")["pod"]["uid"]
@@ -71,7 +72,9 @@ def test_throttling_a_kill_for_memory_traffic_and_probes_are_on_the_pages(portal
 
     until(lambda: named() & {"crash_loop", "out_of_memory"}, PATIENCE, "it is in the trouble list")
     looks.open(f"pod?uid={uid}")
-    looks.comes("hungry")
+    looks.cell(r"OOMKilled \(137\)")
+    looks.open("overview")
+    looks.comes("hungry", "memory")
 
     wanted = {"name": "Real Pages", "label": LABEL}
     made = portal.api.post("/api/v1/organizations", json=wanted, headers={"Idempotency-Key": "real-pages"})
@@ -82,6 +85,8 @@ def test_throttling_a_kill_for_memory_traffic_and_probes_are_on_the_pages(portal
     until(lambda: json.loads(portal.command("warehouse", "sql", up, "--format", "json"))[0]["n"], PATIENCE, "its address answers")
     looks.open(f"organization?id={home}")
     looks.comes("Real Pages is in good standing", "Addresses")
+    looks.cell(r"https?://pages\.example\.test.*")
+    looks.cell("answers now")
 
     for _ in range(30):
         assert httpx.get(f"{os.environ['INGRESS_URL']}/healthz", headers={"Host": HOST}, timeout=30).status_code == 200

@@ -256,6 +256,7 @@ def test_the_daily_snapshot_is_flat(ctx: Context) -> None:
     assert numbers["memory_allocatable_bytes"] == 24 * GIB
     assert numbers["headroom_n8n_small"] == 15
     assert numbers["memory_full_on"] is not None
+    assert numbers["memory_full_in_days"] == (date.fromisoformat(str(numbers["memory_full_on"])) - NOW.date()).days
     assert numbers["cpu_full_on"] is None
     assert all(value is None or isinstance(value, int | float | str) for value in numbers.values())
 
