@@ -12,6 +12,7 @@ from provisioner.cluster.commands import Commands, Place
 from provisioner.cluster.port import Cluster
 from provisioner.labels import COMPONENT, INSTANCE, Object
 from provisioner.wanted import Wanted
+from provisioner.workloads import in_shell
 
 _PACK = """cd "$1" || exit 2
 set --
@@ -65,8 +66,8 @@ def parts(template: Template) -> tuple[Part, ...]:
         component = next(one for one in template.components if one.name == entry.of)
         for volume in component.volumes:
             if volume.name in entry.files:
-                path = volume.path
-                found.append(Part(entry.of, volume.name, ("sh", "-c", _PACK, "sh", path), ("sh", "-c", _UNPACK, "sh", path)))
+                pack, unpack = (in_shell(component, script, "sh", volume.path) for script in (_PACK, _UNPACK))
+                found.append(Part(entry.of, volume.name, pack, unpack))
     return tuple(found)
 
 

@@ -13,8 +13,8 @@ MARK = "@sha256:"
 
 def loose(template: Template) -> tuple[str, ...]:
     """Images that the template itself names, and by tag only; what the customer names is theirs."""
-    named = [one.image for one in template.components] + [one.image for one in template.setup if one.image]
-    return tuple(dict.fromkeys(image for image in named if image and MARK not in image and not REFERENCE.search(image)))
+    used = [image for one in template.components for image in (one.image, one.shell)] + [one.image for one in template.setup]
+    return tuple(dict.fromkeys(image for image in used if image and MARK not in image and not REFERENCE.search(image)))
 
 
 def named(image: str, digests: Mapping[str, str]) -> str:
@@ -25,7 +25,10 @@ def named(image: str, digests: Mapping[str, str]) -> str:
 
 def pinned(template: Template, digests: Mapping[str, str]) -> Template:
     """The template with each image by its digest where that is known."""
-    components = tuple(one.model_copy(update={"image": named(one.image, digests)}) for one in template.components)
+    components = tuple(
+        one.model_copy(update={"image": named(one.image, digests), "shell": named(one.shell, digests) if one.shell else None})
+        for one in template.components
+    )
     setup = tuple(one.model_copy(update={"image": named(one.image, digests)}) if one.image else one for one in template.setup)
     return template.model_copy(update={"components": components, "setup": setup})
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from provisioner.catalogue.schema import Setup, Template
 from provisioner.labels import Object
 from provisioner.wanted import Wanted
-from provisioner.workloads import keeper
+from provisioner.workloads import in_shell, keeper
 
-IDLE = ("sh", "-c", "trap 'exit 0' TERM; while :; do sleep 60 & wait $!; done")
+_IDLE = "trap 'exit 0' TERM; while :; do sleep 60 & wait $!; done"
 """What a keeper does."""
 
 
@@ -35,6 +35,7 @@ def is_keeper(kind: str, name: str) -> bool:
 def keepers(wanted: Wanted) -> Iterator[Object]:
     """None but while the app is to stand still."""
     if wanted.still:
-        for component in sorted(kept(wanted.template)):
-            name = keeper_of(component)
-            yield keeper(wanted, name, Setup(name=name, of=component, command=IDLE))
+        keeping = kept(wanted.template)
+        for component in sorted((one for one in wanted.template.components if one.name in keeping), key=lambda one: one.name):
+            name = keeper_of(component.name)
+            yield keeper(wanted, name, Setup(name=name, of=component.name, command=in_shell(component, _IDLE)))

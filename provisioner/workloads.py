@@ -26,6 +26,9 @@ from provisioner.wanted import Wanted, resolved
 SECRETS = "secrets"
 """Name of the Secret that holds the drawn values of an instance; those of an added component are in one of their own beside it."""
 SECRET_FOLDER = "/run/secrets/moorage"
+SHELL_FOLDER = "/run/moorage"
+"""Where the programs of a component's `shell` are."""
+_PROGRAMS = "sh cat find grep head rm sleep tar"
 NODE_LOSS_SECONDS = 30
 """How long a pod waits for a lost node before it starts elsewhere; Kubernetes' own default is 300."""
 
@@ -161,12 +164,29 @@ def _pod(wanted: Wanted, component: Component, containers: list[Object]) -> Obje
         "containers": containers,
         "volumes": _volumes(wanted, component),
     }
-    return pod
+    return pod if component.shell is None else pod | {"initContainers": [_shell(component.shell)]}
+
+
+def _shell(image: str) -> Object:
+    """Puts its programs where the component's container finds them; it is over before that one starts."""
+    small = {"cpu": "50m", "memory": "32Mi", "ephemeral-storage": "32Mi"}
+    link = f'for name in {_PROGRAMS}; do ln -sf busybox "$name" || exit 1; done'
+    return {
+        "name": "shell",
+        "image": image,
+        "imagePullPolicy": _pull(image),
+        "command": ["sh", "-c", f"cp /bin/busybox {SHELL_FOLDER}/ && cd {SHELL_FOLDER} && {link}"],
+        "volumeMounts": [{"name": "shell", "mountPath": SHELL_FOLDER}],
+        "resources": {"requests": small, "limits": small},
+        "securityContext": _locked(read_only_root=True),
+    }
 
 
 def _volumes(wanted: Wanted, component: Component) -> list[Object]:
     found: list[Object] = [{"name": v.name, "persistentVolumeClaim": {"claimName": v.name}} for v in component.volumes]
     found += [{"name": f"scratch-{n}", "emptyDir": {"sizeLimit": "1Gi"}} for n, _ in enumerate(component.scratch)]
+    if component.shell is not None:
+        found.append({"name": "shell", "emptyDir": {"sizeLimit": "16Mi"}})
     if component.secret_files:
         needed = sorted(set(component.secret_files.values()))
         items = [{"key": name, "path": name} for name in needed]
@@ -178,6 +198,8 @@ def _volumes(wanted: Wanted, component: Component) -> list[Object]:
 def _mounts(component: Component) -> list[Object]:
     found: list[Object] = [{"name": v.name, "mountPath": v.path} for v in component.volumes]
     found += [{"name": f"scratch-{n}", "mountPath": path} for n, path in enumerate(component.scratch)]
+    if component.shell is not None:
+        found.append({"name": "shell", "mountPath": SHELL_FOLDER, "readOnly": True})
     if component.secret_files:
         found.append({"name": "secrets", "mountPath": SECRET_FOLDER, "readOnly": True})
     return found
@@ -192,8 +214,7 @@ def _container(wanted: Wanted, component: Component, *, setup: Setup | None = No
     found: Object = {
         "name": component.name if setup is None else setup.name,
         "image": image,
-        # a digest is the same everywhere; a tag may have moved since a node fetched it
-        "imagePullPolicy": "IfNotPresent" if "@sha256:" in image else "Always",
+        "imagePullPolicy": _pull(image),
         "env": [
             *_environment(wanted, {name: text for name, text in environment.items() if name not in own}),
             *({"name": name, "value": _literal(text)} for name, text in own.items()),
@@ -201,11 +222,7 @@ def _container(wanted: Wanted, component: Component, *, setup: Setup | None = No
         ],
         "volumeMounts": _mounts(component),
         "resources": _resources(wanted, component) if setup is None else _beside(),
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": component.read_only_root,
-        },
+        "securityContext": _locked(read_only_root=component.read_only_root),
     }
     if setup is not None:
         return found | {"command": [resolved(wanted, word) for word in setup.command]}
@@ -219,6 +236,26 @@ def _container(wanted: Wanted, component: Component, *, setup: Setup | None = No
         if probe is not None:
             found[name] = _probe(wanted, probe)
     return found
+
+
+def in_shell(component: Component, script: str, *arguments: str) -> tuple[str, ...]:
+    """The command that runs `script` in the component's container, whatever shell is there."""
+    if component.shell is None:
+        return ("sh", "-c", script, *arguments)
+    return (f"{SHELL_FOLDER}/sh", "-c", f"PATH={SHELL_FOLDER}\n{script}", *arguments)
+
+
+def _pull(image: str) -> str:
+    """A digest is the same everywhere; a tag may have moved since a node fetched it."""
+    return "IfNotPresent" if "@sha256:" in image else "Always"
+
+
+def _locked(*, read_only_root: bool) -> Object:
+    return {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": read_only_root,
+    }
 
 
 def _command(wanted: Wanted, component: Component) -> list[str]:

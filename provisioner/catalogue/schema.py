@@ -156,6 +156,9 @@ class Component(Strict):
     volumes: tuple[Volume, ...] = ()
     scratch: tuple[AbsolutePath, ...] = ()
     """Directories that may be written and are forgotten with the pod."""
+    shell: str | None = None
+    """For an image without a shell: an image with a busybox that needs no libraries, whose programs are put into the pod. The files of a
+    backup are read and given back by commands."""
     read_only_root: bool = True
     low_port: bool = False
     """Listens below 1024 without being root, by the safe sysctl `net.ipv4.ip_unprivileged_port_start`."""

@@ -49,8 +49,8 @@ def _unique(template: str, **facts: Any) -> Wanted:
     return an_instance(TEMPLATES[template], instance_id=f"ins_{number}", namespace=f"c-test-{number}", **facts)
 
 
-@pytest.mark.parametrize("wanted", sorted(TEMPLATES), indirect=True)
-def test_every_template_comes_to_stand(site: Site, wanted: Wanted) -> None:
+@pytest.mark.parametrize("wanted", ["container", "ghost", "mattermost", "n8n", "wordpress"], indirect=True)
+def test_a_template_comes_to_stand(site: Site, wanted: Wanted) -> None:
     outcome = site.converge(wanted)
     assert isinstance(outcome, Done), outcome
     for step in desired(wanted):

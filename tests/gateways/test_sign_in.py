@@ -141,6 +141,17 @@ class Stub:
             return 404, {}, ""
         return (200, {}, '{"token":"ey"}') if self._given(body, "email") else (400, {}, '{"msg":"Invalid credentials"}')
 
+    def _mattermost(self, path: str, headers: dict[str, str], body: str) -> Answer:
+        if path != "/api/v4/users/login":
+            return 404, {}, ""
+        if not self._given(body, "login_id"):
+            return 401, {}, '{"id":"api.user.login.invalid_credentials_email_username","status_code":401}'
+        return (
+            200,
+            {"Token": "x", "Set-Cookie": "MMAUTHTOKEN=x; Path=/; HttpOnly; Secure"},
+            '{"id":"x","roles":"system_admin system_user"}',
+        )
+
     def _given(self, body: str, name: str) -> bool:
         given = json.loads(body)
         return (given.get(name), given.get("password")) == (self.name, self.password)

@@ -50,6 +50,14 @@ class Stub:
                 return 403, '"The /api/setup route can only be used to create the first user."'
             self.own = body["user"]["password"]
             return 200, '{"id":"0a1b"}'
+        if path == "/api/v4/users/login":
+            return (200, "{}") if (body["login_id"], body["password"]) == ("owner", self.own) else (401, "{}")
+        if path == "/api/v4/users":
+            if self.own is not None:
+                return 403, '{"id":"api.user.create_user.no_open_server"}'
+            assert (body["username"], body["email"]) == ("owner", "sari@kopi.example")
+            self.own = body["password"]
+            return 201, "{}"
         if path == "/api/auth/login":
             right = (body["username"], body["password"]) == ("admin", self.own or "umami")
             return (200, '{"token":"ey"}') if right else (401, '{"error":"incorrect-username-password"}')
@@ -101,7 +109,7 @@ def run(template: str, address: str, **environment: str) -> int:
     return done.returncode
 
 
-@pytest.mark.parametrize("template", ["metabase", pytest.param("umami", marks=pytest.mark.node)])
+@pytest.mark.parametrize("template", ["mattermost", "metabase", pytest.param("umami", marks=pytest.mark.node)])
 def test_the_first_to_come_is_the_owner_and_a_second_run_changes_nothing(template: str) -> None:
     stub = Stub()
     with serving(stub) as address:
@@ -110,7 +118,7 @@ def test_the_first_to_come_is_the_owner_and_a_second_run_changes_nothing(templat
         first = len(stub.told)
         assert run(template, address) == 0
         assert stub.own == PASSWORD
-        assert [path for path, _, _ in stub.told[first:]] in ([], ["/api/auth/login"])
+        assert [path for path, _, _ in stub.told[first:]] in ([], ["/api/auth/login"], ["/api/v4/users/login"])
     assert run(template, address) != 0, "nobody answers: it is tried again"
 
 
