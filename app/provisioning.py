@@ -12,6 +12,7 @@ from app.container import Container, world_file
 from models.domain.clock import Clock
 from provisioner.cluster import Cluster
 from provisioner.cluster.commands import Commands
+from provisioner.cluster.nodes import Nodes
 
 
 @contextmanager
@@ -67,6 +68,41 @@ def commands_of(settings: Settings, clock: Clock) -> Iterator[tuple[Cluster, Com
 
     with cluster_of(settings, clock) as cluster:
         yield cluster, SimulatedCommands(cluster, Contents(world_file(settings).with_name("simulated-volumes")))
+
+
+@contextmanager
+def nodes_of(settings: Settings, clock: Clock) -> Iterator[Nodes]:
+    """The nodes of the cluster of the settings. Nothing is asked before the first call."""
+    if settings.kubeconfig is not None:
+        from collectors.sources.kubernetes_connection import Connection
+        from provisioner.cluster.live_nodes import LiveNodes
+
+        connection = Connection(settings.kubeconfig.expanduser(), settings.kube_context)
+        try:
+            yield LiveNodes(connection)
+        finally:
+            connection.close()
+        return
+    from models.world.file import open_world
+    from provisioner.cluster.simulated import SimulatedCluster
+    from provisioner.cluster.simulated_nodes import SimulatedNodes
+
+    world = open_world(world_file(settings), settings.demo_seed, clock)
+    try:
+        yield SimulatedNodes(clock, world, SimulatedCluster(clock, world))
+    finally:
+        world.close()
+
+
+def node_hands(container: Container) -> Nodes:
+    """The nodes as a page or the API may ask about them: made at the first need, kept as long as the container."""
+    kept: dict[str, Nodes] = container.__dict__
+    with _making:
+        if "node_hands" not in kept:
+            stack = ExitStack()
+            kept["node_hands"] = stack.enter_context(nodes_of(container.settings, container.clock))
+            container.closing.append(stack.close)
+    return kept["node_hands"]
 
 
 @contextmanager

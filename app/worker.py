@@ -11,10 +11,11 @@ from app import container, logs, ownership
 from app.backup_driver import BackupDriver
 from app.config import Settings
 from app.container import Container
+from app.drain_driver import DrainDriver
 from app.driver import Driver
 from app.gateways import backup_target, sign_in
 from app.jobs.scheduler import Scheduler
-from app.provisioning import commands_of
+from app.provisioning import commands_of, nodes_of
 from app.services import offers
 from models.domain.access import job_actor
 from models.domain.errors import PlatformError
@@ -46,17 +47,20 @@ def _main(settings: Settings) -> None:
         container.install(made)
         _publish(made)
         scheduler = Scheduler(made, JobHome.WORKER)
-        with commands_of(settings, made.clock) as (cluster, commands):
+        with commands_of(settings, made.clock) as (cluster, commands), nodes_of(settings, made.clock) as nodes:
             driver = Driver(made, cluster, prober=container.prober(settings, made.clock), doorman=sign_in.doorman(settings))
             backups = BackupDriver(made, cluster, commands, backup_target.target(settings.app_backups, settings.app_backups_folder))
+            drains = DrainDriver(made, nodes)
             scheduler.start()
             driver.start()
             backups.start()
+            drains.start()
             _log.info("worker is ready")
             while not ended.wait(0.5):
                 if parent and os.getppid() != parent:
                     _log.warning("the server is gone, so the worker ends")
                     break
+            drains.stop(seconds=1)
             backups.stop(seconds=1)
             driver.stop(seconds=2)
             scheduler.stop(seconds=3)

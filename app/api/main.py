@@ -32,6 +32,8 @@ from app.api.routes import (
     organizations,
     orphans,
     pods,
+    repairs,
+    support,
     usage,
     warehouse,
 )
@@ -68,6 +70,8 @@ ROUTERS = (
     audit,
     me,
     warehouse,
+    repairs,
+    support,
 )
 
 

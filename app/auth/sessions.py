@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from app.auth import people
-from app.auth.people import Belonging
+from app.auth.people import Belonging, Support
 from app.auth.policy import Policy
 from models.domain.access import Actor, StaffRole
 from models.domain.errors import Unavailable
@@ -50,6 +50,8 @@ class Signed:
     """Whether password and second factor were given in the last 15 minutes."""
     second_factor: bool
     """Whether the person has set one up."""
+    support: Support | None = None
+    """Set while they are with an organization as support."""
 
 
 def cookie_name(secure: bool) -> str:
@@ -101,7 +103,7 @@ def resolve(store: Store, token_hash: str | None, now: datetime, *, touch: bool 
         if found is None:
             return None
         row, user = found
-        person = people.of(session, user)
+        person = people.supporting(session, people.of(session, user), now)
     if touch and now - row.seen_at >= NOTED_EVERY:
         _note(store, row.id, now)
     return Signed(
@@ -116,6 +118,7 @@ def resolve(store: Store, token_hash: str | None, now: datetime, *, touch: bool 
         timezone=user.timezone,
         recent=now - row.proved_at < RECENT,
         second_factor=user.totp_confirmed_at is not None,
+        support=person.support,
     )
 
 

@@ -17,9 +17,12 @@ from app.cli import (
     domains,
     drift,
     jobs,
+    nodes,
     orders,
+    orphans,
     serving,
     soak,
+    support,
     suspension,
     tokens,
     users,
@@ -44,6 +47,9 @@ diagnosis.add(app)
 drift.add(app)
 suspension.add(app)
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(nodes.app, name="nodes")
+app.add_typer(orphans.app, name="orphans")
+app.add_typer(support.app, name="support")
 app.add_typer(components.app, name="components")
 app.add_typer(domains.app, name="domains")
 app.add_typer(users.app, name="user")

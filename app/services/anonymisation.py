@@ -27,6 +27,7 @@ from models.store import (
     sessions,
     specifications,
     staff,
+    support,
     tokens,
 )
 from models.store import audit as audit_rows
@@ -82,6 +83,7 @@ def anonymise(ctx: Context, *, organization_id: str, typed_name: str) -> Anonymi
     changesets.blank(ctx.session, [app.id for app in apps])
     app_backups.blank(ctx.session, [app.id for app in apps])
     orders.blank(ctx.session, row.id)
+    support.blank(ctx.session, row.id)
     mail.blank(ctx.session, organization_id=row.id, addresses=gone_mail)
     ended = tuple(session_id for user in leaving for session_id in _forget(ctx, user))
     members.leave_all(ctx.session, row.id)

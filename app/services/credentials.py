@@ -51,7 +51,7 @@ def reveal(ctx: Context, *, instance_id: str, seal: Seal, recent: bool) -> tuple
         raise NotFound(NOTHING_HERE)
     ctx.require(Permission.SEE_OWN_INSTANCES, row.organization_id)
     ctx.require(Permission.MANAGE_OWN_ORGANIZATION, row.organization_id)
-    if row.organization_id not in ctx.actor.within:
+    if row.organization_id not in ctx.actor.within or ctx.actor.kind is ActorKind.SUPPORT:
         raise NotPermitted("An app's credentials are shown to the owners of its account only, not to staff.")
     if ctx.actor.kind is ActorKind.TOKEN:
         raise NotPermitted("A token is never shown an app's credentials. Sign in and look there.")

@@ -32,6 +32,7 @@ from models.store import (
     payments,
     specifications,
     subscriptions,
+    support,
     tokens,
 )
 from models.store import audit as audit_rows
@@ -41,6 +42,7 @@ SELECT p.* FROM pod_1h p JOIN ownership o ON o.cluster = p.cluster AND o.namespa
   AND o.valid_from <= p.t AND (o.valid_to IS NULL OR p.t < o.valid_to)
 WHERE o.organization_id = ? ORDER BY p.t, p.namespace, p.pod, p.container
 """
+MOST_STAYS = 10_000
 READ_ME = """Export of everything that {name} has on this platform, made {at}.
 
 *.json   one file a noun; times are UTC (ISO 8601), memory and storage in bytes, CPU in cores, money in minor units of its currency
@@ -123,6 +125,7 @@ def _facts(ctx: Context, row: organizations.Organization) -> Mapping[str, Any]:
             {**one.model_dump(include={"id", "kind", "to", "subject", "status", "created_at", "sent_at"}), "text": _words(one)}
             for one in mail.of_organization(session, row.id)
         ],
+        "support": _dumped(support.of_organization(session, row.id, limit=MOST_STAYS)),
         "audit": [_change(change) for change in audit_rows.search(session, organization_id=row.id, limit=None)],
     }
 

@@ -9,9 +9,9 @@ from app.context import Context
 from app.services import operations
 from app.services.changesets import ChangeSetView
 from app.services.organizations import NOTHING_HERE
-from models.domain.access import ActorKind, Permission
+from models.domain.access import Permission
 from models.domain.changesets import Purpose
-from models.domain.errors import Conflict, Invalid, NotFound, NotPermitted
+from models.domain.errors import Conflict, Invalid, NotFound
 from models.domain.instances import State
 from models.store import instances
 from models.store import specifications as wishes
@@ -36,7 +36,7 @@ def of_app(ctx: Context, *, instance_id: str) -> Suspension | None:
     row, wish = _seen(ctx, instance_id)
     if wish is None or row.state in (State.ORDERED, State.DELETING, State.GONE):
         return None
-    may = ctx.actor.may(Permission.MANAGE_ORGANIZATIONS) and ctx.actor.kind is not ActorKind.TOKEN
+    may = ctx.actor.may(Permission.MANAGE_ORGANIZATIONS)
     return Suspension(row.name, wish.suspended, wish.created_at if wish.suspended else None, may)
 
 
@@ -74,5 +74,3 @@ def _seen(ctx: Context, instance_id: str) -> tuple[Instance, Specification | Non
 def _by_staff(ctx: Context, instance_id: str) -> None:
     _seen(ctx, instance_id)
     ctx.require(Permission.MANAGE_ORGANIZATIONS)
-    if ctx.actor.kind is ActorKind.TOKEN:
-        raise NotPermitted("A token cannot suspend an app. Sign in and do it there.")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app.context import Context
+from app.provisioning import node_hands
 from app.services import emptying
-from app.services.emptying import Moving
-from app.ui import gate, layout, queries, tables
+from app.services.emptying import Emptying, Moving
+from app.ui import gate, layout, queries, runtime, tables
 from app.ui.gate import Viewer
 from app.ui.tables import Column
 from models.domain.access import Permission
@@ -20,17 +22,23 @@ def panel(viewer: Viewer, name: str) -> None:
     with layout.card(say("emptying.title"), note=say("emptying.note"), key="emptying", stretch=False):
         if not st.toggle(say("emptying.show"), key=f"emptying_{name}"):
             return
-        seen = queries.attempt(emptying.preview, name=name)
+        seen = queries.attempt(_weighed, name=name)
         if seen is None:
             return
         if not seen.moving:
             st.success(say("emptying.empty"), icon=":material/check_circle:")
             return
+        if not seen.budgets_known:
+            st.info(say("emptying.budgets_unknown"), icon=":material/info:")
         counts = [say(f"emptying.{fate.value}", n=seen.counts[fate]) for fate in Fate if seen.counts.get(fate)]
         st.markdown(" · ".join(counts))
         if seen.hurt:
             st.warning(say("emptying.hurt", n=len(seen.hurt), names=", ".join(seen.hurt)), icon=":material/warning:")
         _table(viewer, seen.moving)
+
+
+def _weighed(ctx: Context, *, name: str) -> Emptying:
+    return emptying.preview(ctx, name=name, nodes=node_hands(runtime.container()))
 
 
 def _table(viewer: Viewer, rows: tuple[Moving, ...]) -> None:

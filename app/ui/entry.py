@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app.ui import frame, gate, navigation, state
+from app.ui import frame, gate, navigation, state, support_panels
 
 st.set_page_config(page_title="Moorage", page_icon=frame.ICON, layout="wide")
 st.logo(frame.LOGO, size="large", icon_image=frame.ICON)
@@ -11,5 +11,6 @@ page = st.navigation(navigation.pages(viewer.signed, viewer.say), expanded=True)
 frame.style()
 frame.sidebar(viewer)
 frame.labels(viewer)
+support_panels.banner(viewer)
 state.show_notice()
 page.run()

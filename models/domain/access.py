@@ -13,8 +13,11 @@ class Permission(StrEnum):
     """What services ask for. Those that begin with `own.` are held inside one organization, the others over all of them."""
 
     SEE_CLUSTER = "cluster.see"
+    MANAGE_NODES = "nodes.manage"
     SEE_ORGANIZATIONS = "organizations.see"
     MANAGE_ORGANIZATIONS = "organizations.manage"
+    LOOK_AS_SUPPORT = "support.look"
+    ACT_AS_SUPPORT = "support.act"
     MAP_NAMESPACES = "mapping.manage"
     SEE_STAFF = "staff.see"
     MANAGE_STAFF = "staff.manage"
@@ -66,7 +69,8 @@ STAFF_PERMISSIONS: Mapping[StaffRole, frozenset[Permission]] = {
     StaffRole.BILLING: _SEE_OWN
     | {P.SEE_ORGANIZATIONS, P.MANAGE_ORGANIZATIONS, P.SEE_JOBS, P.SEE_AUDIT, P.MANAGE_OWN_BILLING, P.MANAGE_OWN_TOKENS},
     StaffRole.SUPPORT: _SEE_OWN
-    | {P.SEE_CLUSTER, P.SEE_ORGANIZATIONS, P.SEE_JOBS, P.SEE_AUDIT, P.SEE_MAIL, P.OPERATE_OWN_INSTANCES, P.MANAGE_OWN_TOKENS},
+    | {P.SEE_CLUSTER, P.SEE_ORGANIZATIONS, P.SEE_JOBS, P.SEE_AUDIT, P.SEE_MAIL, P.OPERATE_OWN_INSTANCES, P.MANAGE_OWN_TOKENS}
+    | {P.LOOK_AS_SUPPORT, P.ACT_AS_SUPPORT},
     StaffRole.ANALYST: frozenset(
         {P.SEE_CLUSTER, P.SEE_ORGANIZATIONS, P.SEE_OWN_INSTANCES, P.SEE_OWN_BILLING, P.QUERY_WAREHOUSE, P.MANAGE_OWN_TOKENS}
     ),
@@ -84,11 +88,18 @@ MEMBER_PERMISSIONS: Mapping[MemberRole, frozenset[Permission]] = {
 }
 
 
+SUPPORT_PERMISSIONS = _SEE_OWN
+"""What staff who look as support hold inside that organization: its credentials, tokens, people and money are never theirs."""
+SUPPORT_ACTS = SUPPORT_PERMISSIONS | {P.OPERATE_OWN_INSTANCES}
+
+
 class ActorKind(StrEnum):
     """How an actor came to be one."""
 
     MEMBER = "member"
     STAFF = "staff"
+    SUPPORT = "support"
+    """Staff inside one organization, for a time and with a reason."""
     TOKEN = "token"
     JOB = "job"
 
@@ -130,6 +141,12 @@ def staff_actor(id: str, name: str, role: StaffRole) -> Actor:
 
 def member_actor(id: str, name: str, roles: Mapping[str, MemberRole]) -> Actor:
     return Actor(id, ActorKind.MEMBER, name, frozenset(), {org: MEMBER_PERMISSIONS[role] for org, role in roles.items()})
+
+
+def support_actor(id: str, name: str, organization: str, *, acts: bool) -> Actor:
+    """A person of the staff while they are with one organization as support; their own rights rest meanwhile."""
+    held = SUPPORT_ACTS if acts else SUPPORT_PERMISSIONS
+    return Actor(id, ActorKind.SUPPORT, f"{name} (support)", frozenset(), {organization: held})
 
 
 def job_actor(name: str) -> Actor:

@@ -1,6 +1,5 @@
-"""What happens when a node is emptied for maintenance: each of its pods has one fate, by the scheduler's rules of `placement`.
-
-Disruption budgets are not known here: one that allows nothing holds a pod longer than is said.
+"""What happens when a node is emptied for maintenance: each of its pods has one fate, by the scheduler's rules of `placement`
+and by the disruption budgets as far as they are known.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from enum import StrEnum
 
 from models.domain import placement
 from models.domain.cluster import Node, Pod, Snapshot
+from models.domain.draining import Budget
 from models.domain.placement import Down, Refusals
 
 
@@ -20,9 +20,11 @@ class Fate(StrEnum):
     DOWN = "down"
     """Its volume lives on that node: it is down until the node takes it again."""
     ENDS = "ends"
-    """Nothing would start it again."""
+    """Nothing would start it again, so it is left there and ends with the node."""
     WAITS = "waits"
     """No other node has room for it."""
+    HELD = "held"
+    """A disruption budget does not let it go as things are now."""
     RESTARTS = "restarts"
     """It begins anew on another node and does not answer for a moment."""
     GOES_ON = "goes_on"
@@ -41,14 +43,26 @@ class Move:
     why: str = ""
 
 
-def preview(snapshot: Snapshot, node: str) -> tuple[Move, ...]:
+def preview(snapshot: Snapshot, node: str, budgets: Iterable[Budget] = ()) -> tuple[Move, ...]:
     """The fates of all pods that hold a place on the node, the worst first. The node itself takes nothing any more."""
     cordoned = dict(snapshot.nodes) | {node: replace(snapshot.nodes[node], unschedulable=True)}
     space = placement.room(replace(snapshot, nodes=cordoned))
     loss = placement.lose(space, node)
-    found = [_move(pod, loss, cordoned, snapshot.pods.values()) for pod in space.on[node] if pod.deleted_at is None]
+    here = [pod for pod in space.on[node] if pod.deleted_at is None]
+    known = tuple(budgets)
+    found = [_budgeted(_move(pod, loss, cordoned, snapshot.pods.values()), known) for pod in here]
     order = tuple(Fate)
     return tuple(sorted(found, key=lambda one: (order.index(one.fate), one.pod.namespace, one.pod.name)))
+
+
+def _budgeted(one: Move, budgets: Iterable[Budget]) -> Move:
+    if one.fate in (Fate.STAYS, Fate.ENDS):
+        return one
+    for budget in budgets:
+        if budget.covers(one.pod.namespace, one.pod.labels) and not budget.lets(ready=one.pod.ready):
+            why = f"The disruption budget {budget.name} needs {budget.desired} healthy pods and has {budget.healthy}."
+            return replace(one, fate=Fate.HELD, target="", why=why)
+    return one
 
 
 def _move(pod: Pod, loss: placement.Loss, nodes: Mapping[str, Node], pods: Iterable[Pod]) -> Move:

@@ -32,6 +32,14 @@ class Control:
     def take(self, order: Order, x: float) -> None:
         """Let the order be noticed."""
         home = self._homes.get(order.namespace)
+        if order.kind == "Node":
+            self._cordon(order, x)
+            return
+        if order.kind == "Pod" and home is None:
+            for pod in self._course.living():
+                if pod.uid == order.uid:
+                    self._course.stop(pod, x)
+            return
         if order.kind == "Namespace":
             self._namespace(home, order, x)
             return
@@ -55,6 +63,12 @@ class Control:
             case "Ingress":
                 addresses = None if order.value is None else tuple(order.value["addresses"])
                 home.said.append((x, "addresses", order.name, addresses))
+
+    def _cordon(self, order: Order, x: float) -> None:
+        machine = self._timeline.machines.get(order.name)
+        if machine is not None and order.value is not None:
+            machine.cordons.append((x, bool(order.value["unschedulable"])))
+            self._course.retry(x)
 
     def _namespace(self, home: Home | None, order: Order, x: float) -> None:
         if order.value is None:

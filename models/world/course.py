@@ -148,12 +148,12 @@ class Course:
                 self._gone(pod, x)
             else:
                 self.at(x + self.draw(1, 12, pod.uid, "again", x), partial(self._start, pod))
-        self._retry(x)
+        self.retry(x)
 
     def _on(self, machine: Machine, x: float) -> list[Incarnation]:
-        return [pod for pod in self._living() if pod.node == machine.name]
+        return [pod for pod in self.living() if pod.node == machine.name]
 
-    def _living(self) -> list[Incarnation]:
+    def living(self) -> list[Incarnation]:
         if any(slot.ended is not None for slot in self.active):
             self.active = [slot for slot in self.active if slot.ended is None or any(pod.gone is None for pod in slot.pods)]
         return [pod for slot in self.active for pod in slot.pods[-4:] if pod.gone is None and pod.finished is None]
@@ -232,7 +232,7 @@ class Course:
             self._control.gone(pod, x)
         elif pod.slot.pods[-1] is pod:
             self.create(pod.slot, x + 0.5)
-        self._retry(x)
+        self.retry(x)
 
     # pods
 
@@ -261,7 +261,7 @@ class Course:
         machines = self.timeline.machines.values()
         nodes = {machine.name: view.node(machine, x) for machine in machines}
         left = {machine.name: machine.allocatable for machine in machines}
-        for other in self._living():
+        for other in self.living():
             if other.node is not None:
                 left[other.node] -= other.slot.component.request
         claims = {
@@ -297,7 +297,7 @@ class Course:
         binding = self.timeline.bindings.get((slot.namespace, claim))
         return slot.work is not None and (binding is None or binding.ended is not None or not binding.binds)
 
-    def _retry(self, x: float) -> None:
+    def retry(self, x: float) -> None:
         for pod in list(self._waiting):
             self._schedule(pod, x)
 
@@ -371,7 +371,7 @@ class Course:
                 pass  # a noisy neighbour is known to its slots; the others concern who measures, not the cluster
 
     def _running(self, target: str, x: float) -> list[tuple[Incarnation, Run]]:
-        pods = [pod for pod in self._living() if pod.slot.workload == target and pod.runs]
+        pods = [pod for pod in self.living() if pod.slot.workload == target and pod.runs]
         return [(pod, pod.runs[-1]) for pod in pods if pod.runs[-1].running(x)]
 
     def _strike(self, target: str, reason: str, code: int, x: float) -> None:

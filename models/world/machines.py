@@ -215,7 +215,6 @@ class Gauge:
             "memory_pressure": 0.0,
             "disk_pressure": 0.0,
             "pid_pressure": 0.0,
-            "unschedulable": 0.0,
         }
         columns = {name: np.full(len(x), value) for name, value in same.items()}
         columns["memory_available_bytes"] = pages(np.maximum(2.0**26, whole.capacity.memory - SYSTEM_MEMORY - memory))
@@ -229,6 +228,7 @@ class Gauge:
         columns["running_pods"] = ran
         columns["kubelet_certificate_seconds"] = np.round(CERTIFICATE - np.mod(x + self._certified, RENEWED))
         columns["load1"] = np.round(cores * (0.75 + 0.6 * noise) + 1.4 * crowd, 2)
+        columns["unschedulable"] = np.array([whole.cordoned_at(at) for at in x], dtype=np.float64)
         columns["ready"] = node_ready(whole, x).astype(np.float64)
         powered = self.powered(x)
         if not powered.all():

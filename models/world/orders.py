@@ -115,6 +115,11 @@ def forgotten(manifest: Object) -> Object | None:
     return _body(kind, metadata.get("namespace"), metadata["name"], metadata["uid"], 0, None)
 
 
+def cordoned(node: str, on: bool) -> Object:
+    """That a node takes no pods any more, or takes them again."""
+    return _body("Node", None, node, "", 0, {"unschedulable": on})
+
+
 def order(number: int, at: datetime, body: Object) -> Order:
     """What `noted` or `forgotten` kept."""
     return Order(number, at, body["kind"], body["namespace"], body["name"], body["uid"], body["generation"], body["value"])

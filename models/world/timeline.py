@@ -123,6 +123,8 @@ class Machine:
     boots: list[Boot] = field(default_factory=list)
     conditions: list[tuple[float, bool | None, str]] = field(default_factory=list)
     """Since when it is ready (None: unknown), and the reason."""
+    cordons: list[tuple[float, bool]] = field(default_factory=list)
+    """When somebody cordoned it (True) or took that back."""
 
     def boot_at(self, x: float) -> Boot | None:
         """The boot under power at `x`."""
@@ -131,6 +133,10 @@ class Machine:
             return None
         boot = self.boots[index]
         return boot if boot.end is None or x < boot.end else None
+
+    def cordoned_at(self, x: float) -> bool:
+        index = bisect_right(self.cordons, x, key=lambda c: c[0]) - 1
+        return index >= 0 and self.cordons[index][1]
 
     def condition_at(self, x: float) -> tuple[float, bool | None, str]:
         index = bisect_right(self.conditions, x, key=lambda c: c[0]) - 1

@@ -49,6 +49,7 @@ def node(machine: Machine, x: float, epoch: datetime = _ORIGIN) -> Node:
         ready_since=instant(since, epoch),
         created_at=instant(machine.created, epoch),
         reason=reason,
+        unschedulable=machine.cordoned_at(x),
         labels=machine.labels,
         version=VERSION,
         address=machine.address,

@@ -270,7 +270,7 @@ class World:
             before = view.node(machine, low, self.epoch)
             if whole:
                 yield low, None, before
-            for x, _, _ in machine.conditions:
+            for x in sorted({*(x for x, _, _ in machine.conditions), *(x for x, _ in machine.cordons)}):
                 if low < x <= high:
                     now = view.node(machine, x, self.epoch)
                     yield x, before, now

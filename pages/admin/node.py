@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.services import cluster, history
-from app.ui import charts, cluster_tables, curves, emptying_panels, gate, layout, machine_facts, queries, state
+from app.ui import charts, cluster_tables, curves, emptying_panels, gate, layout, machine_facts, node_panels, queries, state
 from app.ui.gate import Viewer
 from models.domain.access import Permission
 
@@ -67,4 +67,5 @@ viewer = gate.require(Permission.SEE_CLUSTER)
 layout.back(viewer, "cluster")
 live()
 if state.parameter("name"):
+    node_panels.service(state.parameter("name"))
     emptying_panels.panel(state.parameter("name"))

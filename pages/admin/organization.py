@@ -15,6 +15,7 @@ from app.ui import (
     people_panels,
     queries,
     state,
+    support_panels,
 )
 from models.domain.access import Permission
 from models.domain.orders import OPEN
@@ -62,5 +63,8 @@ if Permission.SEE_OWN_MEMBERS in viewer.actor.everywhere:
 if Permission.SEE_OWN_AUDIT in viewer.actor.everywhere:
     with right, layout.card(say("organization.timeline"), key="timeline"):
         organization_panels.timeline(viewer, queries.ask(audit.of_organization, organization_id=id, limit=50).items)
+if Permission.SEE_OWN_AUDIT in viewer.actor.everywhere:
+    support_panels.listed(viewer, id)
+support_panels.begin(viewer, id, seen.name)
 if gate.holds(viewer.actor, Permission.MANAGE_ORGANIZATIONS):
     organization_panels.manage(viewer, seen)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.services import audit, invitations, members
-from app.ui import gate, layout, organization_panels, people_panels, queries, state
+from app.ui import gate, layout, organization_panels, people_panels, queries, state, support_panels
 from models.domain.access import MemberRole, Permission
 
 viewer = gate.require(Permission.SEE_OWN_MEMBERS)
@@ -24,6 +24,7 @@ if manages:
 if viewer.actor.may(Permission.SEE_OWN_AUDIT, here.id):
     with layout.card(say("team.changes"), note=say("team.changes_note"), key="changes_card", stretch=False):
         organization_panels.timeline(viewer, queries.ask(audit.of_organization, organization_id=here.id, limit=50).items)
+    support_panels.listed(viewer, here.id)
 if viewer.actor.may(Permission.MANAGE_OWN_ORGANIZATION, here.id):
     with layout.card(say("export.title"), note=say("export.note"), key="export", stretch=False):
         organization_panels.take_out(viewer, here.id)

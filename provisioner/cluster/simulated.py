@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from models.domain.clock import Clock
+from models.domain.cluster import Phase, Pod
+from models.domain.draining import budget, counted
 from models.domain.errors import Unavailable
 from models.world import chance
 from models.world.faults import Kind as Fault
@@ -210,6 +212,18 @@ class SimulatedCluster:
         place = found["metadata"]["namespace"], found["metadata"]["name"]
         return {"phase": "Bound" if self._world.world.bound(*place, self._clock.now()) else "Pending"}
 
+    def _budget(self, found: Object) -> Object:
+        namespace = found["metadata"]["namespace"]
+        about = budget(found)
+        pods = [one for one in self._world.world.pods(namespace, self._clock.now()) if one.deleted_at is None and not _over(one)]
+        covered = [one for one in pods if about.covers(namespace, one.labels)]
+        owners = {one.owner_name for one in covered}
+        with self._file.reading() as held:
+            wanted = sum(
+                one["spec"].get("replicas", 1) for one in held.of("Deployment", namespace) if one["metadata"]["name"] in owners
+            )
+        return dict(counted(found["spec"], expected=max(wanted, len(covered)), healthy=sum(one.ready for one in covered)))
+
     def _namespace(self, found: Object) -> Object:
         return {"phase": "Terminating" if "deletionTimestamp" in found["metadata"] else "Active"}
 
@@ -231,7 +245,12 @@ _STATUS: Mapping[str, Callable[[SimulatedCluster, Object], Object]] = {
     "Job": SimulatedCluster._job,
     "PersistentVolumeClaim": SimulatedCluster._claim,
     "Namespace": SimulatedCluster._namespace,
+    "PodDisruptionBudget": SimulatedCluster._budget,
 }
+
+
+def _over(one: Pod) -> bool:
+    return one.phase in (Phase.SUCCEEDED, Phase.FAILED)
 
 
 def _key(one: Object) -> Key:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 from tests.api.conftest import NOW, Party, Program
@@ -20,12 +21,13 @@ def operations(schema: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, str]
 
 def filled(program: Program, path: str, party: Party) -> str:
     """The path with ids that belong to `party`."""
-    making = "/operations" in path or "/components" in path or "/domains" in path
+    making = "/suspension" in path or "/operations" in path or "/components" in path or "/domains" in path
     made = program.ordered_by(party, open_=False).instance_id if making else ""
     values = {
         "/orders/{id}": program.ordered_by(party, open_=True).id if "/orders/{id}" in path else "",
         "/change-sets/{id}": program.change_set_of(party) if "/change-sets/{id}" in path else "",
         "/instances/{id}/operations": f"{made}/operations",
+        "/instances/{id}/suspension": f"{made}/suspension",
         "/instances/{id}/domains": f"{made}/domains",
         "/instances/{id}/components": f"{made}/components",
         "/instances/{id}/backups": f"{program.backup_of(party).instance_id}/backups",
@@ -36,6 +38,7 @@ def filled(program: Program, path: str, party: Party) -> str:
         "/pods/{uid}": a_pod(program) if "/pods/{uid}" in path else "",
         "/members/{user_id}": party.user_id,
         "/{component}": "valkey",
+        "/support/{stay}": "sup_none",
         "/{domain}": "shop.example.com",
         "/jobs/{name}": "rollup",
         "/templates/{template}": "wordpress",
@@ -69,11 +72,14 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
     "add_component": {"component": "valkey"},
     "copy_app_backup": {"plan": "starter"},
     "add_domain": {"name": "shop.example.com"},
+    "serve_node": {"do": "cordon"},
+    "begin_support": {"reason": "Ticket 812: the shop answers slowly"},
+    "suspend_instance": {"do": "suspend", "reason": "The invoice of October is open."},
     "restore_app_backup": {"typed_name": "ordered-trial"},
     "import_mapping": {"text": "namespace,organization,instance\nkube-system,apotek-melati,\n", "dry_run": True},
     "query_warehouse": {"sql": "SELECT node, count(*) AS samples FROM node_1h GROUP BY node ORDER BY node"},
 }
-COOKIE_ONLY = frozenset({"list_my_tokens", "revoke_token", "restore_app_backup"})
+COOKIE_ONLY = frozenset({"repair_orphan", "begin_support", "end_support", "list_my_tokens", "revoke_token", "restore_app_backup"})
 """A token is not shown tokens, and overwrites nothing."""
 
 
@@ -86,6 +92,12 @@ def answered(program: Program) -> dict[str, Any]:
         if "204" in operation["responses"] or name == "copy_app_backup":
             continue
         if name in COOKIE_ONLY:
+            if name in ("begin_support", "end_support"):
+                found[name] = _stay(program, over=name == "end_support")
+                continue
+            if name == "repair_orphan":
+                found[name] = {"repair": "delete_namespace", "id": "c-stray", "change_set": None}
+                continue
             found[name] = _restore(program) if name == "restore_app_backup" else _token(program, name)
             continue
         body = dict(BODIES.get(name, {}))
@@ -125,6 +137,19 @@ def _token(program: Program, name: str) -> Any:
         "open": True,
     }
     return [token] if name == "list_my_tokens" else {**token, "revoked_at": NOW.isoformat(), "open": False}
+
+
+def _stay(program: Program, *, over: bool) -> Any:
+    return {
+        "id": "sup_0123456789abcdef0123",
+        "organization_id": program.mine.organization_id,
+        "by": "Citra",
+        "reason": "Ticket 812: the shop answers slowly",
+        "acts": False,
+        "began_at": NOW.isoformat(),
+        "until": (NOW + timedelta(minutes=30)).isoformat(),
+        "ended_at": (NOW + timedelta(minutes=5)).isoformat() if over else None,
+    }
 
 
 def _restore(program: Program) -> Any:

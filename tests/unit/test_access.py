@@ -22,8 +22,11 @@ from models.domain.errors import NotFound, NotPermitted
 # owner, operator, billing, support, analyst of the staff; owner, developer, billing, viewer of an organization
 TABLE = {
     "cluster.see": "oo.sa ....",
+    "nodes.manage": "oo... ....",
     "organizations.see": "oobsa ....",
     "organizations.manage": "oob.. ....",
+    "support.look": "oo.s. ....",
+    "support.act": "oo.s. ....",
     "mapping.manage": "oo... ....",
     "staff.see": "oo... ....",
     "staff.manage": "o.... ....",

@@ -35,6 +35,8 @@ from app.ui.messages import (
     shared_indonesian,
     shop_english,
     shop_indonesian,
+    support_english,
+    support_indonesian,
     upkeep_english,
     upkeep_indonesian,
 )
@@ -53,6 +55,7 @@ CATALOGUES: Mapping[str, Mapping[str, Text]] = {
         **listed_english.TEXTS,
         **diagnosis_english.TEXTS,
         **backups_english.TEXTS,
+        **support_english.TEXTS,
         **admin_english.TEXTS,
         **cluster_english.TEXTS,
         **changes_english.TEXTS,
@@ -71,6 +74,7 @@ CATALOGUES: Mapping[str, Mapping[str, Text]] = {
         **listed_indonesian.TEXTS,
         **diagnosis_indonesian.TEXTS,
         **backups_indonesian.TEXTS,
+        **support_indonesian.TEXTS,
     },
 }
 CUSTOMER: frozenset[str] = frozenset(
@@ -85,6 +89,7 @@ CUSTOMER: frozenset[str] = frozenset(
         *listed_english.TEXTS,
         *diagnosis_english.TEXTS,
         *backups_english.TEXTS,
+        *support_english.TEXTS,
     }
 )
 """Keys that every language must have."""

@@ -1,0 +1,26 @@
+"""Texts about staff that look as support."""
+
+TEXTS: dict[str, str | tuple[str, str]] = {
+    "support.banner": "You are with **{name}** as support until {until} and may only look: {reason}. The customer reads this.",
+    "support.banner_acts": "You are with **{name}** as support until {until} and may operate its apps: {reason}. The customer reads this.",
+    "support.leave": "Leave",
+    "support.title": "Who of our staff looked in here as support",
+    "support.note": "When, why and for how long. They never see credentials or tokens. What they did is in the list of changes.",
+    "support.none": "Nobody of our staff looked in here as support.",
+    "support.by": "Who",
+    "support.reason": "Why",
+    "support.may": "What for",
+    "support.looks": "looking",
+    "support.acts": "operating apps too",
+    "support.began": "From",
+    "support.ended": "Until",
+    "support.on": "{name} of our staff is here as support now: {reason}.",
+    "support.stop": "End it",
+    "support.begin": "Look as support …",
+    "support.begin_what": "You see {name} as its people do, without credentials and tokens. They read who looked, when and why.",
+    "support.minutes": "Minutes",
+    "support.act": "Also operate its apps",
+    "support.do": "Look as support",
+    "did.support.begin": "Began to look as support",
+    "did.support.end": "Ended a look as support",
+}
