@@ -18,6 +18,8 @@ from models.domain.subscriptions import SubscriptionState
 
 S = SubscriptionState
 DAY = timedelta(days=1)
+ASKED = frozenset({S.TRIAL, S.ACTIVE, S.PAST_DUE, S.PAUSED, S.SUSPENDED})
+"""States in which an open invoice is reminded of and charged."""
 
 
 class Ended(StrEnum):
@@ -46,7 +48,7 @@ class Policy:
     expire_after: int = 21
     clean_after: int = 51
     dwell: Mapping[SubscriptionState, timedelta] = field(
-        default_factory=lambda: {S.PAST_DUE: 3 * DAY, S.SUSPENDED: 7 * DAY, S.EXPIRED: 14 * DAY}
+        default_factory=lambda: {S.PAST_DUE: 3 * DAY, S.PAUSED: 7 * DAY, S.SUSPENDED: 7 * DAY, S.EXPIRED: 14 * DAY}
     )
     between_charges: timedelta = DAY
     charge_takes: timedelta = DAY
@@ -107,14 +109,15 @@ def decide(facts: Facts, now: datetime, policy: Policy | None = None) -> Sequenc
     helped = _helped(facts, now)
     if helped is not None:
         return [helped]
-    over = _over(facts, now)
+    held = facts.hold_until is not None and now < facts.hold_until
+    charge = None if held else _charge(facts, now, policy)
+    waits = facts.charge_open and facts.charged_at is not None and now < facts.charged_at + policy.charge_takes
+    over = _over(facts, now, asking=charge is not None or waits)
     if over is not None:
         return [over]
-    if facts.hold_until is not None and now < facts.hold_until:
+    if held:
         return []
-    reminder, charge = _reminder(facts, now, policy), _charge(facts, now, policy)
-    decisions = [one for one in (reminder, charge) if one is not None]
-    waits = facts.charge_open and facts.charged_at is not None and now < facts.charged_at + policy.charge_takes
+    decisions = [one for one in (_reminder(facts, now, policy), charge) if one is not None]
     if charge is None and not waits and (step := _step(facts, now, policy)) is not None:
         decisions.append(step)
     return decisions
@@ -142,9 +145,12 @@ def _helped(facts: Facts, now: datetime) -> Decision | None:
     return None
 
 
-def _over(facts: Facts, now: datetime) -> Decision | None:
-    """An end that the customer chose, or a trial's: no debt, no dunning, and no hold keeps it."""
-    if facts.state is S.TRIAL and facts.trial_until is not None and facts.trial_until <= now:
+def _over(facts: Facts, now: datetime, *, asking: bool) -> Decision | None:
+    """An end that the customer chose, or a trial's: no debt, no dunning, and no hold keeps it.
+
+    A trial whose first paid period is just being charged, or is about to be, waits for the answer.
+    """
+    if facts.state is S.TRIAL and facts.trial_until is not None and facts.trial_until <= now and not asking:
         return _move(facts, S.EXPIRED, "trial_unpaid", ended=Ended.TRIAL)
     living = facts.state in {S.TRIAL, S.ACTIVE, S.PAST_DUE, S.PAUSED, S.SUSPENDED}
     if living and facts.cancel_at is not None and facts.cancel_at <= now:
@@ -154,7 +160,7 @@ def _over(facts: Facts, now: datetime) -> Decision | None:
 
 def _reminder(facts: Facts, now: datetime, policy: Policy) -> Decision | None:
     """The latest reminder whose day has come; ones that a late run missed are not made up for."""
-    if facts.due is None or facts.state not in {S.TRIAL, S.ACTIVE, S.PAST_DUE, S.SUSPENDED}:
+    if facts.due is None or facts.state not in ASKED:
         return None
     come = [day for day in policy.reminders if facts.due + day * DAY <= now]
     if not come or max(come) <= max(facts.reminded, default=max(come) - 1):
@@ -166,7 +172,7 @@ def _charge(facts: Facts, now: datetime, policy: Policy) -> Decision | None:
     """The next attempt when its day has come, one at a time and never two within `between_charges`."""
     if facts.due is None or not facts.can_charge or facts.charge_open or facts.charges >= len(policy.charges):
         return None
-    if facts.state not in {S.ACTIVE, S.PAST_DUE, S.SUSPENDED} or now < facts.due + policy.charges[facts.charges] * DAY:
+    if facts.state not in ASKED or now < facts.due + policy.charges[facts.charges] * DAY:
         return None
     if facts.charged_at is not None and now < facts.charged_at + policy.between_charges:
         return None
@@ -187,6 +193,8 @@ def _step(facts: Facts, now: datetime, policy: Policy) -> Decision | None:
     if facts.state is S.PAST_DUE and late >= policy.suspend_after * DAY:
         return _move(facts, S.SUSPENDED, "unpaid")
     if facts.state is S.SUSPENDED and late >= policy.expire_after * DAY:
+        return _move(facts, S.EXPIRED, "unpaid", ended=Ended.UNPAID)
+    if facts.state is S.PAUSED and late >= policy.expire_after * DAY:
         return _move(facts, S.EXPIRED, "unpaid", ended=Ended.UNPAID)
     if facts.state is S.EXPIRED and late >= policy.clean_after * DAY:
         return _cleaned(facts)

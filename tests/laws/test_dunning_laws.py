@@ -226,3 +226,23 @@ def test_a_reminder_that_was_passed_over_is_not_sent_afterwards():
     known = replace(UNPAID, can_charge=False, state=S.PAST_DUE, since=DUE, reminded=frozenset({5}))
     assert decide(known, DUE + 2 * DAY) == []
     assert [one.day for one in decide(replace(known, reminded=frozenset()), DUE + 6 * DAY)] == [5]
+
+
+def test_a_trial_is_charged_before_it_ends_unpaid():
+    known = replace(UNPAID, state=S.TRIAL, trial_until=DUE, reminded=frozenset({0}))
+    asked, decisions = after(known, DUE)
+    assert [(one.action, one.number) for one in decisions] == [(Action.CHARGE, 1)]
+    open_ = replace(asked, charge_open=True)
+    assert decide(open_, DUE + DAY - timedelta(seconds=1)) == []
+    assert moves(decide(open_, DUE + DAY)) == moves(decide(asked, DUE + timedelta(hours=1))) == [S.EXPIRED]
+    assert moves(decide(replace(asked, due=None, paid_period=True), DUE + timedelta(hours=1))) == [S.ACTIVE]
+
+
+def test_a_pause_does_not_make_an_invoice_go_away():
+    known = replace(UNPAID, state=S.PAUSED, reminded=frozenset({5}))
+    assert [one.action for one in decide(known, DUE + 5 * DAY)] == [Action.CHARGE]
+    known = replace(known, can_charge=False)
+    assert decide(known, DUE + 21 * DAY - timedelta(seconds=1)) == []
+    assert moves(decide(known, DUE + 21 * DAY)) == [S.EXPIRED]
+    assert decide(replace(known, since=DUE + 20 * DAY), DUE + 21 * DAY) == []
+    assert decide(replace(known, due=None), DUE + 21 * DAY) == []
