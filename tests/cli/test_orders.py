@@ -78,3 +78,20 @@ def test_a_component_is_added_listed_taken_away_and_its_data_deleted(command, or
         command("components", "discard", instance, "postgresql")
     assert "is deleted" in command("components", "discard", instance, "postgresql", "--yes-delete", "postgresql")
     assert command("apply", instance).splitlines()[-1] == "done: done"
+
+
+def test_a_stack_is_ordered_from_a_file(command, organization, tmp_path):
+    command("catalogue", "publish")
+    listed = tmp_path / "stack.yaml"
+    listed.write_text(
+        "- {name: web, image: ghcr.io/kopi/react:3, path: /, port: 3000}\n"
+        "- {name: api, image: ghcr.io/kopi/api:3, path: /api, uses: [valkey]}\n",
+        encoding="utf-8",
+    )
+    order = re.match(r"ord_\w+", command("orders", "place", organization, "stack", "trial", "--components", str(listed)))[0]
+    assert command("apply", order).splitlines()[-1] == "done: done"
+    shown = command("changes", order)
+    assert {"web", "api", "valkey"} <= set(re.findall(r"[a-z]+", shown))
+    listed.write_text("- {name: web", encoding="utf-8")
+    with pytest.raises(Invalid, match="cannot be read as a YAML or JSON list"):
+        command("orders", "place", organization, "stack", "starter", "--components", str(listed))
