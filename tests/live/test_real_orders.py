@@ -33,7 +33,7 @@ from tests.provisioner.orders import TEMPLATES
 
 pytestmark = [pytest.mark.cluster, pytest.mark.real_node, pytest.mark.xdist_group("bed")]
 SOON = timedelta(minutes=5)
-DOMAINS = ["wordpress.apps.example", "container.apps.example"]
+DOMAINS = ["wordpress.apps.example", "container.apps.example", "stack.apps.example"]
 
 
 def on_this_bed() -> list[Template]:
