@@ -233,7 +233,9 @@ def _offer(ctx: Context, row: store.Template) -> Offer:
     template = editions.read(ctx.session, row.edition)
     took = changesets.durations(ctx.session, row.id, limit=MEASURED)
     needs = template.licence.resale == "agreement"
-    plans = [_plan(ctx, plan) for plan in store.plans(ctx.session, template=row.id) if plan.people is not None]
+    sold = [plan for plan in store.plans(ctx.session, template=row.id) if plan.people is not None]
+    prices = store.prices_of(ctx.session, sold)
+    plans = [_plan(plan, prices[plan.id]) for plan in sold]
     return Offer(
         id=row.id,
         name=row.name,
@@ -255,7 +257,7 @@ def _offer(ctx: Context, row: store.Template) -> Offer:
     )
 
 
-def _plan(ctx: Context, row: store.Plan) -> PlanOffer:
+def _plan(row: store.Plan, prices: Mapping[str, int]) -> PlanOffer:
     return PlanOffer(
         id=row.id,
         name=row.name,
@@ -264,7 +266,7 @@ def _plan(ctx: Context, row: store.Plan) -> PlanOffer:
         storage_bytes=row.storage_bytes,
         people=row.people or 1,
         trial_days=row.trial_days,
-        prices=store.prices(ctx.session, row),
+        prices=prices,
         price_minor=row.price_minor,
     )
 

@@ -102,8 +102,15 @@ def plans(session: Session, *, template: str | None = None, retired: bool = Fals
 
 def prices(session: Session, plan: Plan) -> dict[str, int]:
     """By currency; a plan always has the one of its own currency."""
-    rows = session.exec(select(PlanPrice).where(PlanPrice.plan_id == plan.id)).all()
-    return {plan.currency: plan.price_minor} | {row.currency: row.price_minor for row in rows}
+    return prices_of(session, [plan])[plan.id]
+
+
+def prices_of(session: Session, plans: Sequence[Plan]) -> dict[str, dict[str, int]]:
+    """The same of many plans, by plan, in one query."""
+    found = {plan.id: {plan.currency: plan.price_minor} for plan in plans}
+    for row in session.exec(select(PlanPrice).where(col(PlanPrice.plan_id).in_(found))):
+        found[row.plan_id][row.currency] = row.price_minor
+    return found
 
 
 def newest_version(session: Session, template: str, name: str) -> int:
