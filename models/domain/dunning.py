@@ -83,7 +83,8 @@ class Facts:
     paid_period: bool = False
     """The first invoice of a paid period was paid, for a trial's end."""
     cancel_at: datetime | None = None
-    ended: Ended = Ended.UNPAID
+    ended: Ended | None = None
+    """Why, for an expired one. While it is not known the machine neither brings it back nor cleans it up."""
     backup: bool = False
     """The last backup exists."""
 
@@ -106,6 +107,8 @@ def decide(facts: Facts, now: datetime, policy: Policy | None = None) -> Sequenc
     keeps in the facts what was done.
     """
     policy, now = policy or Policy(), aware(now)
+    if facts.state is S.EXPIRED and facts.ended is None:
+        return [_park(facts, "end_unknown")]
     helped = _helped(facts, now)
     if helped is not None:
         return [helped]

@@ -35,7 +35,7 @@ facts = st.builds(
     trial_until=st.none() | moments,
     paid_period=st.booleans(),
     cancel_at=st.none() | moments,
-    ended=st.sampled_from(Ended),
+    ended=st.none() | st.sampled_from(Ended),
     backup=st.booleans(),
 )
 
@@ -162,7 +162,10 @@ def test_a_job_that_comes_half_a_year_late_still_leaves_every_state_its_time():
         ({"state": S.EXPIRED, "ended": Ended.CANCELLED, "due": None, "since": DUE - 30 * DAY}, (S.CLEANED, "kept_long_enough")),
         ({"state": S.EXPIRED, "ended": Ended.CANCELLED, "due": None, "since": DUE - 29 * DAY}, None),
         ({"state": S.EXPIRED, "ended": Ended.TRIAL, "backup": False, "since": DUE - 30 * DAY, "due": None}, (None, "no_backup")),
-        ({"state": S.EXPIRED, "backup": False, "due": None}, (None, "paid_without_backup")),
+        ({"state": S.EXPIRED, "ended": Ended.UNPAID, "backup": False, "due": None}, (None, "paid_without_backup")),
+        ({"state": S.EXPIRED, "ended": Ended.UNPAID, "due": None}, (S.ACTIVE, "paid")),
+        ({"state": S.EXPIRED, "due": None}, (None, "end_unknown")),
+        ({"state": S.EXPIRED, "since": DUE - 99 * DAY, "due": DUE - 99 * DAY}, (None, "end_unknown")),
         ({"state": S.SUSPENDED, "suspended_by_hand": True, "due": None}, None),
         ({"state": S.PAST_DUE, "due": DUE + DAY, "reminded": frozenset({0})}, (S.ACTIVE, "paid")),
     ],
