@@ -13,7 +13,7 @@ from app.container import Container
 from app.gateways.payments import Answer, Charge, DummyGateway, PaymentGateway
 from app.jobs.runner import new_worker
 from app.logs import logger
-from app.services import decisions, drift, passes
+from app.services import decisions, drift, passes, upgrade_turns
 from app.services.credentials import PURPOSE, filled
 from app.services.passes import Proof, Work
 from models.domain.access import job_actor
@@ -25,9 +25,10 @@ from provisioner import reconcile
 from provisioner.cluster import Cluster
 from provisioner.reconcile import Done
 from provisioner.secrets import draw
+from provisioner.wanted import Wanted
 
 if TYPE_CHECKING:
-    from app.gateways.sign_in import Doorman
+    from app.gateways.sign_in import Doorman, Tried
     from collectors.sources.port import ProbeSource
 
 log = logger(__name__)
@@ -96,9 +97,10 @@ class Driver(Background):
         return app
 
     def once(self, each: Callable[[tuple[str, ...]], object] | None = None) -> int:
-        """Settle payments and give every change set that is due one pass; how many there were."""
+        """Settle payments, take steps of upgrades and give every change set that is due one pass; how many of these there were."""
         try:
             self.settle()
+            self.upgrade()
             with self._container.reading(ACTOR, "job") as ctx:
                 found = passes.due(ctx, limit=self._across * 8)
         except PlatformError as error:
@@ -161,11 +163,30 @@ class Driver(Background):
 
     def _signed_in(self, work: Work) -> Proof:
         """An app that is made has its first sign-in proven; later its password is the customer's, who may have changed it."""
-        request = work.wanted.template.proof
-        if self._doorman is None or request is None or work.purpose is not Purpose.CREATE:
-            return Proof(True)
-        tried = self._doorman.sign_in(work.address, filled(work.wanted, request, reconcile.credentials(self._cluster, work.wanted)))
-        return Proof(tried.right, tried.reason, refused=tried.refused)
+        tried = self._tried(work.wanted, work.address) if work.proves else None
+        return Proof(tried.right, tried.reason, refused=tried.refused) if tried is not None else Proof(True)
+
+    def _tried(self, wanted: Wanted, address: str) -> Tried | None:
+        """What came of the sign-in with the drawn credentials; None where it cannot be tried."""
+        request = wanted.template.proof
+        if self._doorman is None or request is None:
+            return None
+        return self._doorman.sign_in(address, filled(wanted, request, reconcile.credentials(self._cluster, wanted)))
+
+    def upgrade(self) -> int:
+        """Take the next step of every upgrade that has one; how many took one."""
+        with self._container.reading(ACTOR, "job") as ctx:
+            found = upgrade_turns.due(ctx)
+        took = 0
+        for one in found:
+            try:
+                tried = self._tried(one.proves, one.address) if one.proves is not None and one.address else None
+                with self._container.transaction(ACTOR, "job") as ctx:
+                    right = tried is not None and tried.right
+                    took += upgrade_turns.advance(ctx, upgrade_id=one.id, proves=right) is not None
+            except PlatformError as error:
+                log.warning("an upgrade's step failed", upgrade=one.id, error=error, code=error.code)
+        return took
 
     def settle(self) -> int:
         """Ask the gateway about all open payments of orders; how many came in."""

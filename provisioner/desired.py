@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from provisioner import notice
 from provisioner.catalogue.listed import Listed
+from provisioner.catalogue.schema import Setup
 from provisioner.isolation import disruption, walls
 from provisioner.labels import Object
 from provisioner.stillness import keepers
@@ -65,7 +66,7 @@ def desired(wanted: Wanted) -> tuple[Step, ...]:
             Phase.SETUP,
             tuple(keepers(wanted))
             if wanted.still
-            else tuple(job(wanted, step) for step in template.setup)
+            else (*(job(wanted, step) for step in template.setup), *_upgrade(wanted))
             if wanted.running
             else (),
         ),
@@ -73,6 +74,16 @@ def desired(wanted: Wanted) -> tuple[Step, ...]:
         Step(Phase.ENTRANCE, (ingress(wanted), *own_ingresses(wanted))),
     )
     return tuple(step for step in steps if step.objects)
+
+
+def _upgrade(wanted: Wanted) -> tuple[Object, ...]:
+    """For code that lies on the volume: the step that brings it to the version, with the image that sets the app up."""
+    template = wanted.template
+    if not wanted.upgrades or not template.upgrade.command:
+        return ()
+    image = next((step.image for step in template.setup if step.of == template.exposes), None)
+    step = Setup(name="upgrade", of=template.exposes, image=image, command=template.upgrade.command, seconds=900)
+    return (job(wanted, step),)
 
 
 def digest(steps: Iterable[Step]) -> str:

@@ -81,6 +81,8 @@ class Wanted:
     """What was added, in that order."""
     domains: tuple[str, ...] = ()
     """Names of the customer's own at which it answers as well, proven to be theirs."""
+    upgrades: bool = False
+    """Whether this generation brings it from another version to this one: then the template's upgrade command is run."""
     notice: str = ""
     """Why it is suspended, as visitors read it at its address; empty when it is not."""
     still: bool = False
@@ -214,7 +216,7 @@ def resolved(wanted: Wanted, text: str) -> str:
                 return _of_plan(wanted.plan, name)
         return {
             "host": wanted.host, "url": wanted.url, "email": wanted.email, "organization": wanted.organization,
-            "instance": wanted.instance_id,
+            "instance": wanted.instance_id, "version": wanted.template.version,
         }[kind]  # fmt: skip
 
     return REFERENCE.sub(value, text)

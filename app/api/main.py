@@ -34,6 +34,7 @@ from app.api.routes import (
     pods,
     repairs,
     support,
+    upgrades,
     usage,
     warehouse,
 )
@@ -64,6 +65,7 @@ ROUTERS = (
     components,
     domains,
     app_backups,
+    upgrades,
     usage,
     mapping,
     jobs,

@@ -25,6 +25,7 @@ from app.cli import (
     support,
     suspension,
     tokens,
+    upgrades,
     users,
     warehouse,
 )
@@ -57,6 +58,7 @@ app.add_typer(tokens.app, name="token")
 app.add_typer(warehouse.app, name="warehouse")
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(app_backups.app, name="app-backups")
+app.add_typer(upgrades.app, name="upgrades")
 
 
 def run() -> None:

@@ -29,6 +29,7 @@ from models.store import (
     staff,
     support,
     tokens,
+    upgrades,
 )
 from models.store import audit as audit_rows
 from models.store.members import User
@@ -82,6 +83,7 @@ def anonymise(ctx: Context, *, organization_id: str, typed_name: str) -> Anonymi
     domains.drop(ctx.session, [app.id for app in apps])
     changesets.blank(ctx.session, [app.id for app in apps])
     app_backups.blank(ctx.session, [app.id for app in apps])
+    upgrades.blank(ctx.session, [app.id for app in apps])
     orders.blank(ctx.session, row.id)
     support.blank(ctx.session, row.id)
     mail.blank(ctx.session, organization_id=row.id, addresses=gone_mail)

@@ -18,7 +18,7 @@ from models.domain.changesets import ChangeState, Purpose
 from models.domain.instances import MOVES, State, move
 from models.store import app_backups as store
 from models.store import changesets as changes
-from models.store import instances, locks
+from models.store import instances, locks, upgrades
 from models.store import specifications as wishes
 from models.store.app_backups import AppBackup, AppRestore
 from models.store.instances import Instance
@@ -243,8 +243,8 @@ def _fail_restore(ctx: Context, row: AppRestore, instance: Instance | None, reas
 
 
 def _go_on(ctx: Context, row: AppBackup, instance: Instance) -> None:
-    """What was started for the backup alone ends again; the deletion that waits for it does it otherwise."""
-    if row.still and row.reason is not BackupReason.DELETION:
+    """What was started for the backup alone ends again; the deletion or upgrade that waits for it does it otherwise."""
+    if row.still and row.reason is not BackupReason.DELETION and not upgrades.waits_for(ctx.session, row.id):
         _run_again(ctx, instance)
 
 

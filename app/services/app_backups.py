@@ -16,7 +16,7 @@ from models.domain.app_backups import BackupReason, BackupState, RestoreKind, Re
 from models.domain.errors import Conflict, Invalid, NotFound, NotPermitted
 from models.domain.instances import State
 from models.store import app_backups as store
-from models.store import instances
+from models.store import instances, upgrades
 from models.store import specifications as wishes
 from models.store.app_backups import AppBackup, AppRestore
 from models.store.instances import Instance
@@ -130,6 +130,8 @@ def restore(ctx: Context, *, backup_id: str, typed_name: str) -> RestoreView:
             f"Type the app's name, “{row.name}”, to confirm: what it has now is overwritten by the backup.", field="typed_name"
         )
     usable(ctx, backup.id)
+    if upgrades.open_of(ctx.session, row.id) is not None:
+        raise Conflict(f"{row.name} is being brought to another version now. Wait until that is over.")
     if store.open_of(ctx.session, row.id) is not None:
         raise Conflict(f"{row.name} is being saved now. Wait until that is done.")
     made = begin(ctx, backup, row, RestoreKind.PLACE)

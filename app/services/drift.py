@@ -13,7 +13,7 @@ from app.services.paging import Page
 from models.domain.access import Permission
 from models.domain.changesets import Purpose
 from models.domain.instances import State
-from models.store import app_backups, instances
+from models.store import app_backups, instances, upgrades
 from models.store import changesets as rows
 from models.store import specifications as wishes
 from provisioner import drift, explain
@@ -114,4 +114,8 @@ def found(ctx: Context, *, seen: Wanted, changes: Sequence[Change], objections: 
 
 
 def _idle(ctx: Context, instance_id: str) -> bool:
-    return rows.open_of(ctx.session, instance_id) is None and not app_backups.holds_still(ctx.session, instance_id)
+    return (
+        rows.open_of(ctx.session, instance_id) is None
+        and upgrades.open_of(ctx.session, instance_id) is None
+        and not app_backups.holds_still(ctx.session, instance_id)
+    )

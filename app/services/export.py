@@ -34,6 +34,7 @@ from models.store import (
     subscriptions,
     support,
     tokens,
+    upgrades,
 )
 from models.store import audit as audit_rows
 
@@ -118,6 +119,7 @@ def _facts(ctx: Context, row: organizations.Organization) -> Mapping[str, Any]:
         "changes": _dumped(changesets.search(session, within=[row.id]), without={"holder", "lease_until", "agreed"}),
         "backups": _dumped(app_backups.search(session, within=[row.id]), without={"holder", "lease_until", "secrets"}),
         "restores": _dumped(app_backups.restores(session, within=[row.id]), without={"holder", "lease_until"}),
+        "upgrades": _dumped(upgrades.search(session, within=[row.id])),
         "domains": _dumped(one for app in running for one in domains.of_instance(session, app.id)),
         "namespaces": _dumped(mapping.of_organization(session, row.id)),
         "tokens": _dumped(tokens.of_organization(session, row.id), without={"token_hash"}),

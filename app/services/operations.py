@@ -19,7 +19,7 @@ from models.domain.errors import Conflict, Invalid, NotFound, NotPermitted
 from models.domain.instances import LIVING, State
 from models.domain.subscriptions import ENDED, SubscriptionState
 from models.domain.subscriptions import move as moved
-from models.store import catalogue, domains, instances, reservations, subscriptions
+from models.store import catalogue, domains, instances, reservations, subscriptions, upgrades
 from models.store import changesets as rows
 from models.store import specifications as wishes
 from models.store.instances import Instance
@@ -117,18 +117,24 @@ def change_settings(ctx: Context, *, instance_id: str, parameters: Mapping[str, 
 
 
 def roll_back(ctx: Context, *, instance_id: str, generation: int) -> ChangeSetView:
-    """Want again what was wanted in an earlier generation: edition and settings.
+    """Want again what was wanted in an earlier generation: settings, and the edition when it is of the same version.
 
-    Plan, added components and running stay as they are now: they are paid for, and what they hold is not given up by the way.
+    The version stays: what a newer one made of the data an older one may not read. So do plan, added components and running: they are
+    paid for, and what they hold is not given up by the way.
     """
     row, wish = operated(ctx, instance_id)
     before = wishes.generation(ctx.session, row.id, generation)
     if before is None or before.generation == wish.generation:
         raise NotFound(f"{row.name} has no earlier settings with the number {generation}.")
-    _check_size(ctx, wish_with(wish, edition=before.edition, parameters=before.given))
+    edition, given = before.edition, dict(before.given)
+    now = editions.read(ctx.session, wish.edition)
+    if editions.read(ctx.session, before.edition).version != now.version:
+        known = {name: value for name, value in given.items() if name in now.parameters}
+        edition, given = wish.edition, check_parameters(now, known)
+    _check_size(ctx, wish_with(wish, edition=edition, parameters=given))
     if wish.running:
-        hold(ctx, row, wish_with(wish, edition=before.edition, parameters=before.given), Purpose.CHANGE)
-    return want(ctx, row, wish, Purpose.CHANGE, f"back to {generation}", edition=before.edition, parameters=dict(before.given))
+        hold(ctx, row, wish_with(wish, edition=edition, parameters=given), Purpose.CHANGE)
+    return want(ctx, row, wish, Purpose.CHANGE, f"back to {generation}", edition=edition, parameters=given)
 
 
 def remove(ctx: Context, *, instance_id: str, typed_name: str) -> ChangeSetView:
@@ -187,6 +193,9 @@ def operated(ctx: Context, instance_id: str) -> tuple[Instance, Specification]:
         raise Conflict(f"“{row.name}” is not made yet: its order is still open.")
     if row.state is State.SUSPENDED or wish.suspended:
         raise Conflict(f"“{row.name}” is suspended. Its subscription has to be put right first.")
+    going = upgrades.open_of(ctx.session, row.id)
+    if going is not None:
+        raise Conflict(f"“{row.name}” is being brought to version {going.to_version}. Wait until that is over.")
     return row, wish
 
 

@@ -11,7 +11,7 @@ from app.services import audit, changesets, outbox, settings, specifications, st
 from models.domain.access import Permission
 from models.domain.changesets import DONE_AS, ChangeState, Purpose
 from models.domain.instances import MOVES, State, move
-from models.store import catalogue, instances, members, organizations, reservations
+from models.store import catalogue, instances, members, organizations, reservations, upgrades
 from models.store import changesets as store
 from models.store import specifications as specification_rows
 from models.store.instances import Instance
@@ -40,6 +40,8 @@ class Work:
     attempts: int
     agreed: frozenset[Agreed]
     address: str
+    proves: bool = False
+    """Whether the credentials that were drawn have to sign in there."""
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -94,7 +96,9 @@ def take(ctx: Context, *, change_set_id: str, holder: str, lease: timedelta = LE
         _goto(ctx, instance, State.PROVISIONING)
     wanted = specifications.wanted(ctx.session, instance, specification, ctx.ground)
     asks = wanted.running and row.purpose is not Purpose.REMOVE
-    return Work(row.id, holder, row.purpose, wanted, row.attempts, changesets.agreed(row), instance.address if asks else "")
+    # later its password is the customer's, who may have changed it: an upgrade asks for it when it was right before
+    proves = row.purpose is Purpose.CREATE or upgrades.has_to_prove(ctx.session, row.id, row.generation)
+    return Work(row.id, holder, row.purpose, wanted, row.attempts, changesets.agreed(row), instance.address if asks else "", proves)
 
 
 def record(ctx: Context, work: Work, outcome: Outcome, proof: Proof | None = None) -> ChangeState | None:
@@ -118,6 +122,8 @@ def record(ctx: Context, work: Work, outcome: Outcome, proof: Proof | None = Non
     match outcome:
         case Waiting():
             _reach(ctx, row, outcome.phase.value if outcome.phase else row.phase)
+            if row.purpose is Purpose.UPGRADE and row.deadline is not None and ctx.now >= row.deadline:
+                return _stop(ctx, row, instance, f"It was not ready in time: {outcome.reason}")
             quiet = not outcome.applied and outcome.phase is None
             row.attempts = row.attempts + 1 if quiet else 0
             return _wait(ctx, row, row.phase, outcome.reason, outcome.again_at)
@@ -192,6 +198,8 @@ def _stop(ctx: Context, row: store.ChangeSet, instance: Instance, reason: str) -
         organization=instance.organization_id,
         after={"purpose": row.purpose, "app": instance.name, "reason": reason},
     )
+    if row.purpose is Purpose.UPGRADE:
+        return ChangeState.BLOCKED  # its old version comes back by itself, and what came of that is told then
     outbox.alert_staff(
         ctx,
         key=f"stopped:{row.id}:{row.generation}:{row.phase}",

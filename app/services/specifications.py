@@ -58,6 +58,7 @@ def wanted(session: Session, instance: Instance, specification: Specification, g
         restarts=specification.restarts,
         additions=beside,
         domains=tuple(one.name for one in domains.of_instance(session, instance.id) if one.proven_at is not None),
+        upgrades=specification.upgrades,
         notice=specification.suspended,
     )
 

@@ -31,6 +31,7 @@ class BackupReason(StrEnum):
     ASKED = "asked"
     SCHEDULE = "schedule"
     DELETION = "deletion"
+    UPGRADE = "upgrade"
 
 
 class RestoreState(StrEnum):

@@ -18,6 +18,7 @@ class Purpose(StrEnum):
     START = "start"
     SUSPEND = "suspend"
     REPAIR = "repair"
+    UPGRADE = "upgrade"
     REMOVE = "remove"
 
 
@@ -56,6 +57,7 @@ DONE_AS: Mapping[Purpose, State] = {
     Purpose.CHANGE: State.READY,
     Purpose.START: State.READY,
     Purpose.REPAIR: State.READY,
+    Purpose.UPGRADE: State.READY,
     Purpose.STOP: State.STOPPED,
     Purpose.SUSPEND: State.SUSPENDED,
     Purpose.REMOVE: State.GONE,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Text
-from sqlmodel import Field, Session, SQLModel
+from sqlmodel import Field, Session, SQLModel, col, select
 
 from models.store.types import UtcDateTime
 
@@ -22,3 +23,9 @@ class Edition(SQLModel, table=True):
 
 def by_digest(session: Session, digest: str) -> Edition | None:
     return session.get(Edition, digest)
+
+
+def of_template(session: Session, template: str) -> Sequence[Edition]:
+    """All that were kept of a template, the newest first."""
+    query = select(Edition).where(Edition.template == template)
+    return session.exec(query.order_by(col(Edition.created_at).desc(), col(Edition.digest))).all()

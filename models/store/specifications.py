@@ -16,6 +16,8 @@ from models.store.types import UtcDateTime
 
 SUSPENDED = "suspended: "
 """How the reason of a generation begins that suspends the app; the rest is what its visitors read."""
+UPGRADES = "upgrade "
+"""How the reason of a generation begins that brings the app to another version."""
 
 
 class Specification(SQLModel, table=True):
@@ -43,6 +45,11 @@ class Specification(SQLModel, table=True):
     def suspended(self) -> str:
         """Why it is suspended; empty when it is not."""
         return self.reason.removeprefix(SUSPENDED) if self.reason.startswith(SUSPENDED) and not self.running else ""
+
+    @property
+    def upgrades(self) -> bool:
+        """Whether it brings the app to another version."""
+        return self.reason.startswith(UPGRADES)
 
     @property
     def given(self) -> Mapping[str, Any]:

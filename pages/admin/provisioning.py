@@ -2,8 +2,19 @@
 
 import streamlit as st
 
-from app.services import changesets, drift, orders, organizations, orphans
-from app.ui import change_panels, diagnosis_panels, gate, layout, order_decisions, orphan_panels, queries, state, suspension_panels
+from app.services import changesets, drift, orders, organizations, orphans, upgrades
+from app.ui import (
+    change_panels,
+    diagnosis_panels,
+    gate,
+    layout,
+    order_decisions,
+    orphan_panels,
+    queries,
+    state,
+    suspension_panels,
+    upgrade_panels,
+)
 from app.ui.gate import Viewer
 from models.domain.access import Permission
 from models.domain.changesets import ChangeState
@@ -30,6 +41,7 @@ def overview(viewer: Viewer) -> None:
         order_decisions.cards(viewer, waiting, names)
     orphan_panels.panel(viewer, queries.ask(orphans.list_))
     change_panels.drifted(viewer, queries.ask(drift.recent, limit=20).items)
+    upgrade_panels.behind(viewer, queries.ask(upgrades.behind), queries.ask(upgrades.list_, limit=20).items)
     with layout.card(say("provisioning.changes"), note=say("provisioning.changes_note"), key="changes_card", stretch=False):
         change_panels.listed(viewer, change_panels.ordered(going, over))
 

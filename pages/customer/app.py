@@ -18,6 +18,7 @@ from app.ui import (
     queries,
     state,
     suspension_panels,
+    upgrade_panels,
     upkeep_panels,
 )
 from app.ui.gate import Viewer
@@ -83,4 +84,5 @@ else:
         log_panels.panel(id)
     if id:
         backup_panels.panel(id)
+        upgrade_panels.panel(id)
     upkeep_panels.panels(id)

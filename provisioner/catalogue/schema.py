@@ -1,7 +1,8 @@
 """What a template is: one YAML file says everything that Moorage must know to sell, run, back up and upgrade a kind of app.
 
-Texts may refer to what is known at ordering time: `${host}`, `${url}`, `${email}`, `${organization}`, `${plan.memory_mib}`,
-`${service.NAME}` (address of a component), `${secret.NAME}`, `${parameter.NAME}`; in the pattern of listed components `${part.NAME}`.
+Texts may refer to what is known at ordering time: `${host}`, `${url}`, `${email}`, `${organization}`, `${version}`,
+`${plan.memory_mib}`, `${service.NAME}` (address of a component), `${secret.NAME}`, `${parameter.NAME}`; in the pattern of listed
+components `${part.NAME}`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from models.domain.ids import is_label
 from provisioner.catalogue.quantities import bytes_of, cores_of
 
 REFERENCE = re.compile(r"\$\{([a-z_]+)(?:\.([a-z0-9_-]+))?\}")
-FACTS = frozenset({"host", "url", "email", "organization", "instance"})
+FACTS = frozenset({"host", "url", "email", "organization", "instance", "version"})
 PLAN_FACTS = frozenset({"memory_mib", "storage_gib", "cpu"})
 PART_FACTS = frozenset({"image", "port", "command", "copies", "health"})
 """What a customer says of each component that is listed (`provisioner.catalogue.listed`)."""

@@ -24,7 +24,8 @@ from models.domain.app_backups import BackupReason, BackupState
 from models.domain.clock import FrozenClock
 from models.domain.instances import State
 from models.domain.orders import OrderState
-from models.store import app_backups, changesets, instances, members, orders, organizations, staff
+from models.domain.upgrades import UpgradeState
+from models.store import app_backups, changesets, instances, members, orders, organizations, specifications, staff, upgrades
 from models.store import tokens as token_rows
 from models.store.orders import Order
 from models.store.session import Store
@@ -179,6 +180,15 @@ def _order(live: Container, user_id: str, home: str) -> None:
                 assert row is not None
                 decisions.settle(ctx, row, reference="test")
                 instances.move(ctx.session, row.instance_id, State.ORDERED, State.PROVISIONING)
+                wish = specifications.newest(ctx.session, row.instance_id)
+                assert wish is not None
+                ctx.session.add(
+                    upgrades.AppUpgrade(
+                        instance_id=row.instance_id, state=UpgradeState.DONE, from_edition=wish.edition, to_edition=wish.edition,
+                        from_version="7.0.3", to_version="7.1.0", before=1, generation=2, migrates=True,
+                        created_by_name="Owner", created_at=NOW, changed_at=NOW, finished_at=NOW,
+                    )
+                )  # fmt: skip
                 ctx.session.add(
                     app_backups.AppBackup(
                         instance_id=row.instance_id,

@@ -21,13 +21,21 @@ def operations(schema: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, str]
 
 def filled(program: Program, path: str, party: Party) -> str:
     """The path with ids that belong to `party`."""
+<<<<<<< HEAD
     making = "/suspension" in path or "/operations" in path or "/components" in path or "/domains" in path
+=======
+    making = "/operations" in path or "/components" in path or "/domains" in path or "/upgrades" in path
+>>>>>>> 86908c7 (Apps are brought to newer versions: saved before, proven, and back with their data when it does not work)
     made = program.ordered_by(party, open_=False).instance_id if making else ""
     values = {
         "/orders/{id}": program.ordered_by(party, open_=True).id if "/orders/{id}" in path else "",
         "/change-sets/{id}": program.change_set_of(party) if "/change-sets/{id}" in path else "",
         "/instances/{id}/operations": f"{made}/operations",
+<<<<<<< HEAD
         "/instances/{id}/suspension": f"{made}/suspension",
+=======
+        "/instances/{id}/upgrades": f"{made}/upgrades",
+>>>>>>> 86908c7 (Apps are brought to newer versions: saved before, proven, and back with their data when it does not work)
         "/instances/{id}/domains": f"{made}/domains",
         "/instances/{id}/components": f"{made}/components",
         "/instances/{id}/backups": f"{program.backup_of(party).instance_id}/backups",
@@ -89,7 +97,7 @@ def answered(program: Program) -> dict[str, Any]:
 
     found: dict[str, Any] = {}
     for name, (method, path), operation in operations(api.openapi()):
-        if "204" in operation["responses"] or name == "copy_app_backup":
+        if "204" in operation["responses"] or name in ("copy_app_backup", "upgrade_app"):
             continue
         if name in COOKIE_ONLY:
             if name in ("begin_support", "end_support"):
@@ -117,8 +125,8 @@ def answered(program: Program) -> dict[str, Any]:
         )
         assert made.status_code < 300, (name, made.text)
         found[name] = made.text if "text/csv" in made.headers["content-type"] else short(made.json())
-    # for a second app of its size the demo has no room
-    return found | {"copy_app_backup": found["place_order"]}
+    # for a second app of its size the demo has no room, and its apps have the newest versions
+    return found | {"copy_app_backup": found["place_order"], "upgrade_app": found["list_upgrades"]["items"][0]}
 
 
 def _token(program: Program, name: str) -> Any:
