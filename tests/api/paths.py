@@ -21,21 +21,14 @@ def operations(schema: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, str]
 
 def filled(program: Program, path: str, party: Party) -> str:
     """The path with ids that belong to `party`."""
-<<<<<<< HEAD
-    making = "/suspension" in path or "/operations" in path or "/components" in path or "/domains" in path
-=======
-    making = "/operations" in path or "/components" in path or "/domains" in path or "/upgrades" in path
->>>>>>> 86908c7 (Apps are brought to newer versions: saved before, proven, and back with their data when it does not work)
+    making = "/suspension" in path or "/operations" in path or "/components" in path or "/domains" in path or "/upgrades" in path
     made = program.ordered_by(party, open_=False).instance_id if making else ""
     values = {
         "/orders/{id}": program.ordered_by(party, open_=True).id if "/orders/{id}" in path else "",
         "/change-sets/{id}": program.change_set_of(party) if "/change-sets/{id}" in path else "",
         "/instances/{id}/operations": f"{made}/operations",
-<<<<<<< HEAD
         "/instances/{id}/suspension": f"{made}/suspension",
-=======
         "/instances/{id}/upgrades": f"{made}/upgrades",
->>>>>>> 86908c7 (Apps are brought to newer versions: saved before, proven, and back with their data when it does not work)
         "/instances/{id}/domains": f"{made}/domains",
         "/instances/{id}/components": f"{made}/components",
         "/instances/{id}/backups": f"{program.backup_of(party).instance_id}/backups",

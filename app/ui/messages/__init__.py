@@ -35,13 +35,10 @@ from app.ui.messages import (
     shared_indonesian,
     shop_english,
     shop_indonesian,
-<<<<<<< HEAD
     support_english,
     support_indonesian,
-=======
     upgrade_english,
     upgrade_indonesian,
->>>>>>> 86908c7 (Apps are brought to newer versions: saved before, proven, and back with their data when it does not work)
     upkeep_english,
     upkeep_indonesian,
 )
@@ -60,12 +57,9 @@ CATALOGUES: Mapping[str, Mapping[str, Text]] = {
         **listed_english.TEXTS,
         **diagnosis_english.TEXTS,
         **backups_english.TEXTS,
-<<<<<<< HEAD
         **support_english.TEXTS,
-=======
         **upgrade_english.TEXTS,
         **upgrade_english.STAFF,
->>>>>>> 86908c7 (Apps are brought to newer versions: saved before, proven, and back with their data when it does not work)
         **admin_english.TEXTS,
         **cluster_english.TEXTS,
         **changes_english.TEXTS,
@@ -84,11 +78,8 @@ CATALOGUES: Mapping[str, Mapping[str, Text]] = {
         **listed_indonesian.TEXTS,
         **diagnosis_indonesian.TEXTS,
         **backups_indonesian.TEXTS,
-<<<<<<< HEAD
         **support_indonesian.TEXTS,
-=======
         **upgrade_indonesian.TEXTS,
->>>>>>> 86908c7 (Apps are brought to newer versions: saved before, proven, and back with their data when it does not work)
     },
 }
 CUSTOMER: frozenset[str] = frozenset(
@@ -103,11 +94,8 @@ CUSTOMER: frozenset[str] = frozenset(
         *listed_english.TEXTS,
         *diagnosis_english.TEXTS,
         *backups_english.TEXTS,
-<<<<<<< HEAD
         *support_english.TEXTS,
-=======
         *upgrade_english.TEXTS,
->>>>>>> 86908c7 (Apps are brought to newer versions: saved before, proven, and back with their data when it does not work)
     }
 )
 """Keys that every language must have."""
