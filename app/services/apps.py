@@ -196,6 +196,15 @@ def _ground(names: Directory, facts: InstanceFacts) -> _Ground:
     return {"cluster": facts.cluster, "namespaces": names.own_namespaces(facts), "owner": facts.organization_id}
 
 
+def created(ctx: Context, *, instance_id: str) -> datetime:
+    """When an app that the actor may see was ordered: before that there is nothing to draw."""
+    row = instances.by_id(ctx.session, instance_id)
+    if row is None:
+        raise NotFound(NOTHING_HERE)
+    ctx.require(Permission.SEE_OWN_INSTANCES, row.organization_id)
+    return row.created_at
+
+
 def _created(ctx: Context, instance_id: str) -> datetime:
     row = instances.by_id(ctx.session, instance_id)
     if row is None:

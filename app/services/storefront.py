@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.context import Context
-from app.services import checkout, offers
+from app.services import checkout, offers, selling
 from app.services.offers import Offer
 from app.services.organizations import existing
 from models.domain.access import Permission
+from models.domain.errors import Invalid
 from models.store import orders as store
+from provisioner import footprint
+from provisioner.desired import desired
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,20 @@ def counter(ctx: Context, *, organization_id: str, template: str) -> Counter:
         label=label,
         domain=f"{template}.{ctx.ground.apps_domain}",
     )
+
+
+def full(ctx: Context, *, organization_id: str, template: str) -> frozenset[str]:
+    """Names of plans for which the cluster has no room now; one that cannot be weighed before questions are answered is not among them."""
+    ctx.require(Permission.SEE_OWN_INSTANCES, organization_id)
+    found = set()
+    for plan in offers.get(ctx, template=template).plans:
+        try:
+            drafted = checkout.draft(ctx, organization_id, template, plan.name, "", "", {})
+        except Invalid:
+            continue
+        if not selling.admission(ctx, footprint.pods(desired(drafted.wanted))).fits:
+            found.add(plan.name)
+    return frozenset(found)
 
 
 def prices(offer: Offer) -> Mapping[str, int]:

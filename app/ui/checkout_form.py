@@ -36,7 +36,7 @@ def show(viewer: Viewer, organization_id: str, template: str) -> None:
     left, right = st.columns([3, 2])
     with left:
         _what(viewer, counter)
-        people, plan = _size(viewer, counter)
+        people, plan = _size(viewer, counter, organization_id)
         wanted, wrong = _name(viewer, counter)
     if plan is None:
         return
@@ -56,7 +56,7 @@ def _what(viewer: Viewer, counter: Counter) -> None:
         st.markdown(f":small[{plain(said.text)}]")
 
 
-def _size(viewer: Viewer, counter: Counter) -> tuple[int, PlanOffer | None]:
+def _size(viewer: Viewer, counter: Counter, organization_id: str) -> tuple[int, PlanOffer | None]:
     """How many people, and the plan: the one in the address, else the trial while it is unused, else what suits so many."""
     say = viewer.say
     plans = [one for one in counter.offer.plans if not (one.trial_days and counter.trial_used)]
@@ -66,18 +66,20 @@ def _size(viewer: Viewer, counter: Counter) -> tuple[int, PlanOffer | None]:
         fits = proposed(plans, people)
         named = next((one for one in plans if one.name == state.parameter("plan")), None)
         chosen = named or next((one for one in plans if one.trial_days), None) or fits
+        full, _ = tried(storefront.full, organization_id=organization_id, template=counter.offer.id)
         with st.grid("auto", min_column_width=190):
             for one in plans:
-                _plan(viewer, counter, one, chosen=one is chosen, fits=one is fits)
+                _plan(viewer, counter, one, chosen=one is chosen, fits=one is fits, full=one.name in (full or ()))
         if counter.trial_used and any(one.trial_days for one in counter.offer.plans):
             st.caption(say("order.trial_used", name=counter.offer.name))
     return people, chosen
 
 
-def _plan(viewer: Viewer, counter: Counter, plan: PlanOffer, *, chosen: bool, fits: bool) -> None:
+def _plan(viewer: Viewer, counter: Counter, plan: PlanOffer, *, chosen: bool, fits: bool, full: bool) -> None:
     say = viewer.say
     with st.container(border=True, height="stretch", key=f"plan_{plan.name}", gap="xsmall"):
         badge = f" :blue-badge[{say('plan.fits')}]" if fits else ""
+        badge += f" :orange-badge[{say('plan.full')}]" if full else ""
         st.markdown(f"**{offer_cards.plan_name(viewer, plan.name)}**{badge}")
         st.markdown(offer_cards.price(viewer, plan, counter.currency))
         st.markdown(f":small[{offer_cards.resources(viewer, plan)}]")

@@ -14,6 +14,8 @@ from models.domain.access import Permission
 
 SECONDS = 2.0
 """Between two looks at an order that is worked on."""
+BEING_MADE = frozenset({"working", "stopped"})
+"""While it is, what is wrong with the app itself is told beside its steps."""
 ICONS = {"done": ":green[:material/check_circle:]", "now": ":blue[:material/hourglass_top:]",
          "stopped": ":red[:material/error:]", "ahead": ":gray[:material/circle:]"}  # fmt: skip
 COLOURS = {"ready": "green", "stopped": "red", "refused": "red", "lapsed": "gray", "working": "blue"}

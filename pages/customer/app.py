@@ -1,5 +1,7 @@
 """App: its state, address, use against limits, restarts and what happened, availability."""
 
+from datetime import timedelta
+
 import streamlit as st
 
 from app.services import apps, progress
@@ -25,6 +27,8 @@ from app.ui.gate import Viewer
 from app.ui.messages import plain
 from models.domain.access import Permission
 
+YOUNG = timedelta(hours=6)
+"""An app that has not run for longer fills an hour better than a day."""
 SECONDS = 10.0
 """Between two looks: less than a tick, so that a new sample is not long in coming."""
 
@@ -42,7 +46,8 @@ def live(viewer: Viewer) -> None:
         note=layout.age(viewer, card.as_of, stale_since=card.stale_since),
     )
     with filters:
-        span = state.span(fmt)
+        young = viewer.now - queries.ask(apps.created, instance_id=id) < YOUNG
+        span = state.span(fmt, default="1h" if young else "24h")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(app_cards.chip(viewer, card.condition) + app_cards.since(viewer, card.condition), width="content")
         if card.address:
@@ -74,6 +79,7 @@ layout.back(viewer, "home")
 id = state.parameter("id")
 if id and queries.ask(progress.of_app, instance_id=id) is not None:
     order_progress.of_app(id)
+    diagnosis_panels.panel(id)
 else:
     if id:
         upkeep_panels.under_way(id)

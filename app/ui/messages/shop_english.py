@@ -32,6 +32,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "plan.month": "{price} a month",
     "plan.people": ("for {n} person", "for up to {n} people"),
     "plan.fits": "suits you",
+    "plan.full": "no room now",
     "plan.choose": "Choose",
     "plan.chosen": "Chosen",
     "order.headline": "Order {name}",

@@ -32,6 +32,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "plan.month": "{price} per bulan",
     "plan.people": ("untuk {n} orang", "untuk sampai {n} orang"),
     "plan.fits": "cocok untuk Anda",
+    "plan.full": "sedang penuh",
     "plan.choose": "Pilih",
     "plan.chosen": "Dipilih",
     "order.headline": "Pesan {name}",
