@@ -53,6 +53,8 @@ def test_the_catalogue_can_be_read() -> None:
         ("      MYSQL_PASSWORD_FILE: database-password", "      MYSQL_PASSWORD_FILE: passwort", "there is no secret “passwort”"),
         ("    of: web", "    of: site", "there is no component “site”"),
         ("exposes: web", "connections: {redis: {A: B}}\nexposes: web", "there is no component “redis” that could be added"),
+        ("proof:", "proof:\n  kind: basic", "a basic sign-in has the fields user and password"),
+        ("owner-password: {kind: password, length: 20}", "owner-password: {kind: argon2, length: 20}", "says `of` which secret"),
         ("exposes: web", "connections: {valkey: {A: B}}\nexposes: web", "“valkey” gives no variable “B”"),
     ],
 )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from argon2 import PasswordHasher
 
 from provisioner.app_backups import parts
 from provisioner.catalogue import Component, Plan, Template
@@ -78,6 +79,20 @@ def test_drawn_values_are_the_same_whatever_changes(template: Template) -> None:
     for name, secret in template.secrets.items():
         assert secret.of is not None or len(values[name]) >= 8
         assert secret.of is None or values[secret.of] not in values[name]
+
+
+def test_a_drawn_password_has_letters_of_both_sizes_and_a_digit(monkeypatch: pytest.MonkeyPatch) -> None:
+    letters = iter("a" * 20 + "aB" * 10 + "1b" * 10 + "aB3d" * 5)
+    monkeypatch.setattr("provisioner.secrets.secrets.choice", lambda _: next(letters))
+    template = TEMPLATES["ghost"]
+    only = template.model_copy(update={"secrets": {"owner-password": template.secrets["owner-password"]}})
+    assert draw(only) == {"owner-password": "aB3d" * 5}
+
+
+def test_a_hash_is_that_of_the_drawn_value() -> None:
+    values = draw(TEMPLATES["vaultwarden"])
+    assert PasswordHasher().verify(values["admin-token-hash"], values["admin-token"])
+    assert values["admin-token-hash"].startswith("$argon2id$v=19$")
 
 
 @each
