@@ -16,6 +16,7 @@ from app.cli import (
     doctor,
     domains,
     drift,
+    invoices,
     jobs,
     nodes,
     orders,
@@ -59,6 +60,8 @@ app.add_typer(warehouse.app, name="warehouse")
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(app_backups.app, name="app-backups")
 app.add_typer(upgrades.app, name="upgrades")
+app.add_typer(invoices.app, name="invoices")
+app.add_typer(invoices.books, name="ledger")
 
 
 def run() -> None:

@@ -45,10 +45,10 @@ def soak(
 ) -> None:
     """Kill processes at random points, again and again, and compare what they leave with what must be.
 
-    Targets: the job runner and the provisioner on SQLite and PostgreSQL; the collector and the warehouse's writer on a DuckDB file
-    and on DuckLake with its catalogue in SQLite and in PostgreSQL. What needs PostgreSQL runs only with --postgres. Stop it at any
-    time: the same command goes on; several at once may share one file of results when each has targets of its own. The table has
-    date and machine.
+    Targets: the job runner, the provisioner and renewals on SQLite and PostgreSQL; the collector and the warehouse's writer on a
+    DuckDB file and on DuckLake with its catalogue in SQLite and in PostgreSQL. What needs PostgreSQL runs only with --postgres.
+    Stop it at any time: the same command goes on; several at once may share one file of results when each has targets of its own.
+    The table has date and machine.
     """
     if unknown := sorted(set(only or ()) - set(BY_NAME)):
         raise Invalid(f"There is no target “{unknown[0]}”. There are: {', '.join(BY_NAME)}.", field="only")

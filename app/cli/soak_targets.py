@@ -57,6 +57,13 @@ def _provisioner(url: str, folder: Path, kills: int, seed: int) -> Found:
     return {"work": verdict.apps, "inside": verdict.inside, "problems": list(verdict.problems)}
 
 
+def _renewals(url: str, folder: Path, kills: int, seed: int) -> Found:
+    from app.soak import renewals
+
+    verdict = renewals.run(url, folder, kills=kills, seed=seed)
+    return {"work": verdict.invoices, "inside": verdict.inside, "problems": list(verdict.problems)}
+
+
 def _jobs(url: str, folder: Path, kills: int, seed: int) -> Found:
     from app.soak import jobs
 
@@ -136,6 +143,8 @@ BY_NAME = {
     "jobs on PostgreSQL": _on_postgres(_jobs),
     "provisioner on SQLite": _on_sqlite(_provisioner),
     "provisioner on PostgreSQL": _on_postgres(_provisioner),
+    "renewals on SQLite": _on_sqlite(_renewals),
+    "renewals on PostgreSQL": _on_postgres(_renewals),
     "collector on DuckDB": _on_file(_collector),
     "collector on DuckLake": _on_lake(_collector),
     "collector on DuckLake in PostgreSQL": _on_shared_lake(_collector),

@@ -80,7 +80,7 @@ class Passage:
 NOTHING = "The soak of jobs runs without warehouse and cluster."
 
 
-class _Nothing:
+class Nothing:
     """Neither warehouse nor cluster: a job of the soak that asked for one would be told so, and fail."""
 
     def query(self, sql: str, params: object = None) -> pl.DataFrame:
@@ -97,7 +97,7 @@ class _Nothing:
 
 
 def _container(url: str, folder: Path) -> Container:
-    nothing = _Nothing()
+    nothing = Nothing()
     settings = Settings.model_construct(data=folder, store_url=url)
     return Container(
         settings=settings,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
-PRELOADED = ["pandas", "pyarrow.dataset", "app.soak.collector", "app.soak.jobs", "app.soak.provisioner"]
+PRELOADED = ["pandas", "pyarrow.dataset", "app.soak.collector", "app.soak.jobs", "app.soak.provisioner", "app.soak.renewals"]
 """All, because a process has one such server and the first who asks starts it. DuckDB imports the first two with the first frame."""
 
 

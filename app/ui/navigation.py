@@ -51,6 +51,7 @@ ENTRIES: tuple[Entry, ...] = (
         "customer/catalogue.py", "own", P.SEE_OWN_INSTANCES, "storefront", elsewhere="new"
     ),  # /catalogue is for who has no account
     Entry("customer/order.py", "own", P.SEE_OWN_INSTANCES, "shopping_cart", listed=False),
+    Entry("customer/billing.py", "own", P.SEE_OWN_BILLING, "receipt_long"),
     Entry("customer/team.py", "own", P.SEE_OWN_MEMBERS, "group"),
     Entry("admin/overview.py", "operate", P.SEE_CLUSTER, "monitoring"),
     Entry("admin/cluster.py", "operate", P.SEE_CLUSTER, "dns"),
@@ -62,6 +63,8 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("admin/jobs.py", "operate", P.SEE_JOBS, "event_repeat"),
     Entry("admin/organizations.py", "customers", P.SEE_ORGANIZATIONS, "apartment"),
     Entry("admin/organization.py", "customers", P.SEE_ORGANIZATIONS, "apartment", listed=False),
+    Entry("admin/invoices.py", "customers", P.SEE_ORGANIZATIONS, "receipt_long"),
+    Entry("admin/ledger.py", "customers", P.SEE_ORGANIZATIONS, "account_balance"),
     Entry("admin/mapping.py", "customers", P.MAP_NAMESPACES, "account_tree"),
     Entry("admin/catalogue_admin.py", "platform", P.MANAGE_SETTINGS, "sell"),
     Entry("admin/members.py", "platform", P.SEE_STAFF, "badge"),

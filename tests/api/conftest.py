@@ -17,15 +17,28 @@ from app.config import Settings
 from app.container import Container
 from app.demo.load import load
 from app.jobs import registry
-from app.services import decisions, offers
+from app.services import decisions, offers, renewals
 from app.services import orders as ordering
 from models.domain.access import MemberRole, Permission, StaffRole, job_actor, member_actor
 from models.domain.app_backups import BackupReason, BackupState
 from models.domain.clock import FrozenClock
 from models.domain.instances import State
 from models.domain.orders import OrderState
+from models.domain.subscriptions import SubscriptionState
 from models.domain.upgrades import UpgradeState
-from models.store import app_backups, changesets, instances, members, orders, organizations, specifications, staff, upgrades
+from models.store import (
+    app_backups,
+    changesets,
+    instances,
+    invoices,
+    members,
+    orders,
+    organizations,
+    specifications,
+    staff,
+    subscriptions,
+    upgrades,
+)
 from models.store import tokens as token_rows
 from models.store.orders import Order
 from models.store.session import Store
@@ -114,6 +127,12 @@ class Program:
         with self.live.store.reading() as session:
             return app_backups.search(session, within=[who.organization_id])[-1]
 
+    def invoice_of(self, who: Party) -> str:
+        """An invoice of that party, one that waits for its money while there is one."""
+        with self.live.store.reading() as session:
+            found = invoices.search(session, within=[who.organization_id])
+            return max(found, key=lambda one: (one.state is invoices.InvoiceState.OPEN, one.id)).id
+
     def change_set_of(self, who: Party) -> str:
         with self.live.store.reading() as session:
             return changesets.of_instance(session, self.ordered_by(who, open_=False).instance_id)[0].id
@@ -155,6 +174,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
             offers.publish(ctx, templates=SHOWN)
         for user_id, home in parties.values():
             _order(live, user_id, home)
+            _bill(live, home)
         yield Program(
             live,
             TestClient(api),
@@ -208,3 +228,20 @@ def _order(live: Container, user_id: str, home: str) -> None:
                         expires_at=NOW + timedelta(days=30),
                     )
                 )
+
+
+def _bill(live: Container, home: str) -> None:
+    """Invoices whose money has not come, of something that has been charged for half a year."""
+    with live.store.transaction() as session:
+        row = subscriptions.Subscription(organization_id=home, state=SubscriptionState.ACTIVE, currency="IDR", created_at=NOW)
+        session.add(row)
+        session.flush()
+        session.add(subscriptions.SubscriptionItem(subscription_id=row.id, price_minor=150_000, since=NOW - timedelta(days=170)))
+        subscription = row.id
+    with live.transaction(job_actor("renewals"), "job") as ctx:
+        renewals.begin(ctx, limit=500)
+        renewals.carry_out(ctx, subscription_id=subscription, gateway="dummy")
+        renewals.release(ctx, subscription_id=subscription, charge=True)
+    for _ in range(6):
+        with live.transaction(job_actor("renewals"), "job") as ctx:
+            assert renewals.carry_out(ctx, subscription_id=subscription, gateway="dummy") is not None

@@ -25,6 +25,7 @@ def filled(program: Program, path: str, party: Party) -> str:
     made = program.ordered_by(party, open_=False).instance_id if making else ""
     values = {
         "/orders/{id}": program.ordered_by(party, open_=True).id if "/orders/{id}" in path else "",
+        "/invoices/{id}": program.invoice_of(party) if "/invoices/{id}" in path else "",
         "/change-sets/{id}": program.change_set_of(party) if "/change-sets/{id}" in path else "",
         "/instances/{id}/operations": f"{made}/operations",
         "/instances/{id}/suspension": f"{made}/suspension",

@@ -19,14 +19,14 @@ from tests.api.conftest import Party, Program, a_token
 from tests.api.paths import BODIES, COOKIE_ONLY, filled, operations
 
 OPERATIONS = [(name, method, path) for name, (method, path), _ in operations(api.openapi())]
-SCOPED = [one for one in OPERATIONS if one[2].startswith(("/organizations/{id}", "/instances/{id}"))]
+SCOPED = [one for one in OPERATIONS if one[2].startswith(("/organizations/{id}", "/instances/{id}")) or one[0] == "get_invoice"]
 STAFF_ONLY = [
     one
     for one in OPERATIONS
     if one[0] not in COOKIE_ONLY
     and one[2].startswith(
         ("/nodes", "/pods", "/overview", "/capacity", "/samples", "/collection", "/gaps", "/mapping", "/jobs", "/occurrences",
-         "/audit", "/usage", "/warehouse")
+         "/audit", "/usage", "/warehouse", "/ledger")
     )
 ]  # fmt: skip
 _key = itertools.count()

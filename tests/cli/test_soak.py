@@ -58,5 +58,5 @@ def test_an_unknown_target_is_refused(tmp_path):
 
 
 def test_the_targets_are_those_of_the_spine():
-    assert {name.split(" on ")[0] for name in soak_targets.BY_NAME} == {"jobs", "provisioner", "collector", "writer"}
-    assert sum(target.postgres for target in soak_targets.BY_NAME.values()) == 4
+    assert {name.split(" on ")[0] for name in soak_targets.BY_NAME} == {"jobs", "provisioner", "renewals", "collector", "writer"}
+    assert sum(target.postgres for target in soak_targets.BY_NAME.values()) == 5

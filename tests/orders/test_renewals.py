@@ -12,7 +12,7 @@ from app.jobs import renewals as job
 from app.jobs import runner
 from app.services import decisions, invoices, ledger, operations, renewals
 from app.services.orders import OrderView
-from models.domain.access import job_actor
+from models.domain.access import MemberRole, job_actor
 from models.domain.errors import Conflict, NotFound, NotPermitted
 from models.domain.renewals import Charge, Decision, Park
 from models.domain.tax import TaxCategory
@@ -21,7 +21,7 @@ from models.store import renewals as rows
 from models.store.invoices import Invoice, InvoiceState
 from models.store.payments import PaymentState
 from tests.orders.conftest import Shop
-from tests.stories import a_stranger
+from tests.stories import a_member, a_stranger
 
 MONTH = timedelta(days=31)
 
@@ -250,6 +250,11 @@ def test_strangers_and_members_without_the_right_see_nothing(shop: Shop) -> None
     (one,) = issued(shop)
     with shop.store.transaction() as session:
         stranger = a_stranger(session)
+        developer = a_member(session, shop.customer, MemberRole.DEVELOPER)
+    with shop.acting(developer) as ctx:
+        assert invoices.list_(ctx).items == ()
+        with pytest.raises(NotPermitted):
+            invoices.get(ctx, invoice_id=one.id)
     with shop.acting(stranger) as ctx:
         assert invoices.list_(ctx).items == ()
         for call in (

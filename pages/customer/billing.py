@@ -1,0 +1,31 @@
+"""Billing: what is open, what is charged next and for what, and every invoice."""
+
+import streamlit as st
+
+from app.services import invoices, renewals
+from app.ui import gate, invoice_panels, layout, queries, state
+from models.domain.access import Permission
+
+viewer = gate.require(Permission.SEE_OWN_BILLING)
+say = viewer.say
+chosen = state.parameter("invoice")
+if chosen:
+    layout.back(viewer, "billing")
+    invoice_panels.one(viewer, queries.ask(invoices.get, invoice_id=chosen))
+    st.stop()
+here = state.organization(viewer)
+if here is None:
+    layout.empty(viewer, "home.nowhere")
+    st.stop()
+if not viewer.actor.may(Permission.SEE_OWN_BILLING, here.id):
+    layout.empty(viewer, "billing.forbidden", icon="lock")
+    st.stop()
+rows = queries.ask(invoices.list_, organization_id=here.id).items
+open_ = invoice_panels.opened(rows)
+amount = invoice_panels.amounts(viewer, open_)
+layout.header(say("billing.open", n=len(open_), amount=amount) if open_ else say("billing.nothing_open"))
+st.subheader(say("billing.next"), anchor=False)
+st.caption(say("billing.next_note"))
+invoice_panels.coming(viewer, queries.ask(renewals.coming, organization_id=here.id))
+with layout.card(say("billing.invoices"), note=say("billing.invoices_note"), key="invoices_card", stretch=False):
+    invoice_panels.listed(viewer, rows, page="billing", empty="billing.no_invoices")
