@@ -12,13 +12,17 @@ from app.soak import collector
 from app.soak.collector import INTERVAL, Place
 from models.domain.clock import SystemClock
 from models.world.state import State, to_json
+from tests.warehouse.conftest import uri
 
+__all__ = ["uri"]
 KILLS, SEED = 25, 20261125
 pytestmark = pytest.mark.loopback
 
 
-def test_twenty_five_kills_lose_and_double_nothing(tmp_path: Path) -> None:
-    found = collector.run(tmp_path, kills=KILLS, seed=SEED, longest=1.0)
+@pytest.mark.parametrize("uri", ["file", pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True)
+def test_twenty_five_kills_lose_and_double_nothing(tmp_path: Path, uri: tuple[str, str]) -> None:
+    address, data_path = uri
+    found = collector.run(tmp_path, kills=KILLS, seed=SEED, uri=address, data_path=data_path, longest=1.0)
     assert found.problems == ()
     assert found.kills == KILLS
     assert found.ticks > KILLS
