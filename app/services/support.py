@@ -42,7 +42,7 @@ class StayView:
 
 def begin(ctx: Context, *, organization_id: str, reason: str, minutes: int, acts: bool = False) -> StayView:
     """Look at one organization as its people do, and with `acts` operate its apps; by a signed-in person of the staff."""
-    ctx.require(Permission.SEE_ORGANIZATIONS)
+    ctx.require(Permission.SEE_OWN_AUDIT, organization_id)  # strangers hear that there is nothing
     ctx.require(Permission.LOOK_AS_SUPPORT)
     if acts:
         ctx.require(Permission.ACT_AS_SUPPORT)
