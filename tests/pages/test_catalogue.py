@@ -82,7 +82,8 @@ def test_indonesian_has_one_word_for_e_mail_on_pages_forms_and_in_mails() -> Non
 
 def test_no_module_defines_a_text_of_another_one_again() -> None:
     names = sorted(path.stem for path in (ROOT / "app" / "ui" / "messages").glob("*_english.py"))
-    parts = [importlib.import_module(f"app.ui.messages.{name}").TEXTS for name in names]
+    modules = [importlib.import_module(f"app.ui.messages.{name}") for name in names]
+    parts = [one for module in modules for one in (module.TEXTS, getattr(module, "STAFF", {}))]
     assert len(parts) > 4
     assert len(ENGLISH) == sum(len(part) for part in parts)
 
