@@ -16,6 +16,7 @@ PARTS = {
     "a test bed that can be broken (set MOORAGE_TESTBED and MOORAGE_TESTBED_DIR)": lambda: bool(
         os.environ.get("MOORAGE_TESTBED") and os.environ.get("MOORAGE_TESTBED_DIR")
     ),
+    "Node.js (Debian package nodejs)": lambda: bool(shutil.which("node")),
     "a browser (Debian package chromium)": lambda: bool(shutil.which("chromium")),
 }
 
