@@ -145,7 +145,7 @@ def _settings(viewer: Viewer, seen: Upkeep) -> None:
 def _generation(viewer: Viewer, seen: Upkeep, one: Generation) -> None:
     say, fmt = viewer.say, viewer.format
     first, _, rest = one.reason.partition(" ")
-    words = say(f"care.was.{first}", what=rest) if say.has(f"care.was.{first}") else plain(one.reason)
+    words = say(f"care.was.{first}", what=rest.removeprefix("to ")) if say.has(f"care.was.{first}") else plain(one.reason)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(
             f"**{one.number}** {words}  \n:small[:gray[{fmt.since(one.at, viewer.now)} · {plain(one.by or '–')}]]", width="content"

@@ -47,7 +47,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "care.was.restarted": "Restarted",
     "care.was.plan": "Another size: {what}",
     "care.was.settings": "Other settings",
-    "care.was.back": "Settings {what} again",
+    "care.was.back": "Settings of {what} again",
     "care.back": "Roll back …",
     "care.back_what": "The settings number {number} are used again and the app begins anew. Size and data stay as they are.",
     "care.back_do": "Use them again",
