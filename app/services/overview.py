@@ -102,10 +102,10 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """There is no billing yet, and nothing is invented in its place."""
+    """There is no revenue yet, and nothing is invented in its place."""
 
     available: bool = False
-    sentence: str = "Billing is not there yet: no revenue, no margin, no invoices are known."
+    sentence: str = "Revenue and margin are not there yet; invoices and the ledger have pages of their own."
 
 
 @dataclass(frozen=True, slots=True)

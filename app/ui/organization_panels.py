@@ -38,7 +38,7 @@ def facts(viewer: Viewer, seen: OrganizationView, people: Sequence[MemberView]) 
         (say("organization.slug"), plain(seen.slug)),
         (say("organization.label"), plain(seen.label or "–")),
         (say("organization.country"), plain(fmt.country(seen.country))),
-        (say("organization.money"), say("organization.no_billing")),
+        (say("organization.money"), say("organization.see_invoices")),
     ]
 
 

@@ -36,6 +36,7 @@ def live(viewer: Viewer) -> None:
                 troubles.show(viewer, seen.trouble)
         with layout.card(say("overview.money"), key="money", stretch=False):
             st.markdown(say("overview.no_billing"))
+            navigation.link(viewer, "invoices", say("overview.to_invoices"), icon="arrow_forward")
             navigation.link(viewer, "organizations", say("overview.to_organizations"), icon="arrow_forward")
     with right:
         with layout.card(say("overview.day"), note=say("overview.day_note"), key="day", stretch=False):

@@ -42,7 +42,7 @@ def live(viewer: Viewer) -> None:
             app_cards.card(viewer, card)
     address_panels.answering(viewer, reached)
     if home.apps:
-        st.caption(say("home.no_billing"))
+        navigation.link(viewer, "billing", say("home.to_billing"), icon="receipt_long")
 
 
 viewer = gate.require(Permission.SEE_OWN_INSTANCES)

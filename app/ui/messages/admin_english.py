@@ -125,7 +125,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "organization.label": "Label in the cluster",
     "organization.country": "Country",
     "organization.money": "Money",
-    "organization.no_billing": "billing is not there yet",
+    "organization.see_invoices": "see Invoices",
     "organization.apps": "Apps",
     "organization.usage": "Use",
     "organization.covered": "{share} of the time was collected.",

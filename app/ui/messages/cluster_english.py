@@ -14,7 +14,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "overview.consumers_note": "Memory in use over memory requested. Red: something of theirs needs a look. Click to open. "
     "“Unowned” holds what nobody claimed and the cluster's own pods.",
     "overview.money": "Money",
-    "overview.no_billing": "Billing is not there yet: no revenue, no margin and no invoices are known, so none are shown.",
+    "overview.no_billing": "Revenue and margin are not there yet; invoices and the ledger have pages of their own.",
     "first.title": "First steps: {n} of {of} done",
     "first.cluster": "The cluster is reached",
     "first.cluster_how": "Its first answer is waited for.",
@@ -32,6 +32,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "first.offers_how": "Images are sold by digest only: run moorage catalogue import, then look what is withheld and why.",
     "first.offers_where": "See the catalogue",
     "overview.to_organizations": "Organizations and their trials",
+    "overview.to_invoices": "Invoices and what is open",
     "trouble.none": "Nothing needs a look.",
     "trouble.more": ("{n} more", "{n} more"),
     "trouble.since": "Since {at}.",

@@ -10,7 +10,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "away.home": "The warehouse of past measurements has not answered since {at}: states are current, old restarts may be missing.",
     "home.empty": "There is no app here yet. Order your first one: it starts within minutes.",
     "home.nowhere": "You belong to no organization any more. Ask its owner for a new invitation.",
-    "home.no_billing": "Invoices come with billing, which is not there yet.",
+    "home.to_billing": "Invoices and the next charge",
     "app.healthy": "Running",
     "app.starting": "Starting",
     "app.crashing": "Keeps restarting",

@@ -7,7 +7,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "away.home": "Gudang data pengukuran tidak menjawab sejak {at}: keadaan terkini, mulai ulang lama mungkin tidak terhitung.",
     "home.empty": "Belum ada aplikasi di sini. Pesan yang pertama: siap dalam beberapa menit.",
     "home.nowhere": "Anda tidak lagi menjadi anggota organisasi mana pun. Mintalah undangan baru kepada pemiliknya.",
-    "home.no_billing": "Faktur akan tampil setelah penagihan tersedia; sekarang belum ada.",
+    "home.to_billing": "Faktur dan tagihan berikutnya",
     "app.healthy": "Berjalan",
     "app.starting": "Sedang mulai",
     "app.crashing": "Terus dimulai ulang",
