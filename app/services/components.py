@@ -93,6 +93,7 @@ def add(ctx: Context, *, instance_id: str, component: str) -> ChangeSetView:
 
     What costs needs the right to pay and a person, not a token; while the app is tried it costs nothing.
     """
+    ctx.actor.leave_to_its_people("add a component")
     row, wish = operations.operated(ctx, instance_id)
     reservations.lock(ctx.session, row.cluster)  # before anything is read that room and price depend on
     before = rules.of(wish.added, component)
@@ -134,6 +135,7 @@ def add(ctx: Context, *, instance_id: str, component: str) -> ChangeSetView:
 
 def remove(ctx: Context, *, instance_id: str, component: str) -> ChangeSetView:
     """End the component's containers, its variables and its price. Its volume stays; adding it again goes on with what is there."""
+    ctx.actor.leave_to_its_people("take a component away")
     row, wish = operations.operated(ctx, instance_id)
     before = rules.of(wish.added, component)
     if before is None or before.keeping is not Keeping.RUNS:

@@ -50,6 +50,7 @@ def cancel(ctx: Context, *, order_id: str) -> OrderView:
     """Take back an open order, by the organization that placed it."""
     row = seen(ctx, order_id)
     ctx.require(Permission.OPERATE_OWN_INSTANCES, row.organization_id)
+    ctx.actor.leave_to_its_people("take an order back")
     return _end(ctx, row, OrderState.LAPSED, f"Taken back by {ctx.actor.name}.", "orders.cancel")
 
 

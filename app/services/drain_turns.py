@@ -25,10 +25,10 @@ class DrainTurn:
     pods: tuple[Progress, ...]
 
 
-def due(ctx: Context, *, limit: int) -> Sequence[str]:
-    """Ids of drains that wait for a turn now."""
+def due(ctx: Context, *, cluster: str, limit: int) -> Sequence[str]:
+    """Ids of drains of the cluster that wait for a turn now; asked also while that is silent."""
     ctx.require(Permission.RUN_JOBS)
-    return drains.due(ctx.session, ctx.now, limit=limit)
+    return drains.due(ctx.session, cluster, ctx.now, limit=limit)
 
 
 def take(ctx: Context, *, drain_id: str, holder: str, lease: timedelta = LEASE) -> DrainTurn | None:
@@ -50,6 +50,7 @@ def record(ctx: Context, *, turn: DrainTurn, pods: tuple[Progress, ...], why: st
     ctx.require(Permission.RUN_JOBS)
     row = drains.held(ctx.session, turn.id, holder=turn.holder)
     if row is None:
+        drains.release(ctx.session, turn.id, holder=turn.holder)
         return
     row.pods, row.why = drains.write(pods), why
     row.again_at, row.lease_until, row.holder = ctx.now + LOOK, None, ""

@@ -23,7 +23,7 @@ from provisioner.cluster.nodes import RIGHTS, Nodes
 NO_NODE = "The cluster has no node of that name (any more)."
 MISSING = (
     "Moorage's account in the cluster may not do this to nodes: it lacks {rights}. That right is apart from the one to make apps. "
-    "An administrator of the cluster gives it with: kubectl apply -f deploy/nodes.yaml"
+    "An administrator of the cluster gives it with: kubectl apply -f deploy/provisioner.yaml -f deploy/nodes.yaml"
 )
 SHOWN = 100
 
@@ -80,9 +80,11 @@ def uncordon(ctx: Context, *, name: str, nodes: Nodes) -> None:
     """Let the node take pods again; not while it is being drained."""
     _known(ctx, name)
     _may(ctx)
-    running = drains.of_node(ctx.session, ctx.cluster.snapshot().cluster, name)
-    if running is not None and running.state is DrainState.RUNNING:
+    newest = drains.of_node(ctx.session, ctx.cluster.snapshot().cluster, name)
+    if newest is not None and newest.state is DrainState.RUNNING:
         raise Conflict(f"{name} is being drained. Stop that first.")
+    if newest is not None and newest.lease_until is not None and newest.lease_until > ctx.now:
+        raise Conflict(f"The worker finishes its last step at {name}. Try again in a minute.")
     _need(nodes, "patch nodes")
     audit.record(ctx, action="nodes.uncordon", subject=name, after={"node": name})
     _patched(nodes, name, on=False)
@@ -171,7 +173,9 @@ def _patched(nodes: Nodes, name: str, *, on: bool) -> None:
     except Rejected as refused:
         if refused.rejection is Rejection.ABSENT:
             raise NotFound(NO_NODE) from refused
-        raise
+        if refused.retryable:
+            raise
+        raise Conflict(MISSING.format(rights=str(refused))) from refused
 
 
 def _view(row: Drain, names: Directory) -> DrainView:

@@ -65,6 +65,7 @@ def change_plan(ctx: Context, *, instance_id: str, plan: str) -> ChangeSetView:
 
     From a trial to a paid plan leads an order of its own, not this.
     """
+    ctx.actor.leave_to_its_people("choose a plan")
     row, wish = operated(ctx, instance_id)
     now = catalogue.plan_by_id(ctx.session, wish.plan_id)
     wanted = next((one for one in offers.get(ctx, template=row.template).plans if one.name == plan), None)
@@ -101,6 +102,7 @@ def change_plan(ctx: Context, *, instance_id: str, plan: str) -> ChangeSetView:
 
 def change_settings(ctx: Context, *, instance_id: str, parameters: Mapping[str, Any]) -> ChangeSetView:
     """Other answers to what the template asks (image, variables, copies); what is left out stays."""
+    ctx.actor.leave_to_its_people("change settings, in which secrets may stand")
     row, wish = operated(ctx, instance_id)
     template = editions.read(ctx.session, wish.edition)
     merged = dict(wish.given) | dict(parameters)
@@ -122,6 +124,7 @@ def roll_back(ctx: Context, *, instance_id: str, generation: int) -> ChangeSetVi
     The version stays: what a newer one made of the data an older one may not read. So do plan, added components and running: they are
     paid for, and what they hold is not given up by the way.
     """
+    ctx.actor.leave_to_its_people("change settings, in which secrets may stand")
     row, wish = operated(ctx, instance_id)
     before = wishes.generation(ctx.session, row.id, generation)
     if before is None or before.generation == wish.generation:

@@ -123,6 +123,7 @@ def place(
     carry it, Conflict when name, address or trial are used.
     """
     ctx.require(Permission.OPERATE_OWN_INSTANCES, organization_id)
+    ctx.actor.leave_to_its_people("order an app")
     reservations.lock(ctx.session, checkout.cluster_name(ctx))  # before anything is read that the sale depends on
     draft = checkout.draft(ctx, organization_id, template, plan, name, label, parameters or {})
     price = draft.price_minor

@@ -13,7 +13,7 @@ from app.auth.policy import Policy
 from app.auth.seal import Seal
 from app.auth.sessions import digest
 from app.context import Context
-from app.services import audit, outbox
+from app.services import audit, outbox, support
 from models.domain.access import ActorKind
 from models.domain.errors import NotFound, NotPermitted, TooManyAttempts, Unauthenticated
 from models.store import limits, members, staff
@@ -183,7 +183,10 @@ def sign_out(ctx: Context, *, token_hash: str | None) -> tuple[str, ...]:
     user = ctx.session.get(User, row.user_id)
     ended = rows.revoke(ctx.session, now=ctx.now, user_id=row.user_id, only=row.id)
     if ended and user is not None:
-        audit.record(acting_as(ctx, user), action="sessions.close", subject=row.id)
+        leaving = acting_as(ctx, user)
+        audit.record(leaving, action="sessions.close", subject=row.id)
+        if not any(one.open_at(ctx.now) for one in rows.of_user(ctx.session, user.id)):
+            support.close_all(leaving, user_id=user.id)
     return ended
 
 

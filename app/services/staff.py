@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.context import Context
-from app.services import audit, invitations
+from app.services import audit, invitations, support
 from app.services.invitations import InvitationView
 from app.services.organizations import NOTHING_HERE
 from models.domain.access import Permission, StaffRole
@@ -55,6 +55,7 @@ def set_role(ctx: Context, *, user_id: str, role: StaffRole) -> StaffView:
     _keeps_an_owner(ctx, roles, user_id, StaffRole(role))
     row = store.appoint(ctx.session, user_id=user_id, role=StaffRole(role), now=ctx.now)
     before = {"role": roles[user_id]} if user_id in roles else None
+    support.close_all(ctx, user_id=user_id)
     audit.record(ctx, action="staff.set_role", subject=user_id, before=before, after={"role": row.role})
     return _view(user, row)
 
@@ -69,6 +70,7 @@ def remove(ctx: Context, *, user_id: str) -> None:
     _keeps_an_owner(ctx, roles, user_id, None)
     ctx.session.delete(row)
     ctx.session.flush()
+    support.close_all(ctx, user_id=user_id)
     audit.record(ctx, action="staff.remove", subject=user_id, before={"role": roles.get(user_id, row.role)})
 
 

@@ -56,7 +56,7 @@ def begin(ctx: Context, *, organization_id: str, reason: str, minutes: int, acts
         raise Invalid(f"Say why in 1 to {MOST_REASON} characters: the customer reads it.", field="reason")
     if not SHORTEST <= minutes <= LONGEST:
         raise Invalid(f"Support looks for {SHORTEST} to {LONGEST} minutes at a time.", field="minutes")
-    support.close(ctx.session, ctx.actor.id, ctx.now)
+    close_all(ctx, user_id=ctx.actor.id)
     stay = SupportStay(
         organization_id=row.id, user_id=ctx.actor.id, user_name=ctx.actor.name, reason=text, acts=acts, began_at=ctx.now,
         until=ctx.now + timedelta(minutes=minutes),
@@ -67,26 +67,38 @@ def begin(ctx: Context, *, organization_id: str, reason: str, minutes: int, acts
             ctx.session.flush()
     except IntegrityError:
         raise Conflict("You began to look as support elsewhere just now. Look again.") from None
-    facts = {"organization": row.id, "reason": text, "acts": acts, "until": stay.until}
+    # the reason stays with the stay alone, which is emptied when the organization is forgotten
+    facts = {"organization": row.id, "acts": acts, "until": stay.until}
     audit.record(ctx, action="support.begin", subject=stay.id, organization=row.id, after=facts)
     return _view(stay, ctx.now)
 
 
 def end(ctx: Context, *, stay_id: str) -> StayView:
-    """End a stay: whoever is in it, owners of the organization, and staff that manages staff."""
+    """End a stay: whoever is in it, owners of the organization, and staff who may change it or the staff."""
     stay = support.by_id(ctx.session, stay_id)
     if stay is None:
         raise NotFound(NOTHING_HERE)
     if ctx.actor.id != stay.user_id and not ctx.actor.may(Permission.MANAGE_STAFF):
         ctx.require(Permission.SEE_OWN_AUDIT, stay.organization_id)
         ctx.require(Permission.MANAGE_OWN_ORGANIZATION, stay.organization_id)
-    if stay.ended_at is not None or stay.until <= ctx.now:
+    if stay.ended_at is not None or stay.until <= ctx.now or not _finished(ctx, stay):
         raise Conflict("This look as support is over already.")
-    support.close(ctx.session, stay.user_id, ctx.now)
+    return _view(stay, ctx.now)
+
+
+def close_all(ctx: Context, *, user_id: str) -> None:
+    """End what the person has open, as who leaves, is shut out or loses the right does. For other services, which check rights."""
+    for stay in support.unfinished_of(ctx.session, user_id):
+        _finished(ctx, stay)
+
+
+def _finished(ctx: Context, stay: SupportStay) -> bool:
+    if not support.finish(ctx.session, stay.id, ctx.now):
+        return False
     ctx.session.refresh(stay)
     facts = {"organization": stay.organization_id, "support": stay.user_name}
     audit.record(ctx, action="support.end", subject=stay.id, organization=stay.organization_id, after=facts)
-    return _view(stay, ctx.now)
+    return True
 
 
 def of_organization(ctx: Context, *, organization_id: str) -> tuple[StayView, ...]:

@@ -12,8 +12,9 @@ from app.services.organizations import NOTHING_HERE
 from models.domain.access import Permission
 from models.domain.changesets import Purpose
 from models.domain.errors import Conflict, Invalid, NotFound
-from models.domain.instances import State
-from models.store import instances
+from models.domain.instances import LIVING, State
+from models.domain.subscriptions import ENDED
+from models.store import instances, subscriptions
 from models.store import specifications as wishes
 from models.store.instances import Instance
 from models.store.specifications import SUSPENDED, Specification
@@ -54,8 +55,11 @@ def resume(ctx: Context, *, instance_id: str) -> ChangeSetView:
     """As it was before: running when it ran, stopped when it was stopped; NoRoom when its place was taken meanwhile. By staff."""
     _by_staff(ctx, instance_id)
     row, wish = _seen(ctx, instance_id)
-    if wish is None or not wish.suspended:
+    if wish is None or not wish.suspended or row.state not in LIVING or row.state is State.DELETING:
         raise Conflict(f"“{row.name}” is not suspended.")
+    paid_for = subscriptions.of_instance(ctx.session, row.id)
+    if paid_for is not None and paid_for.state in ENDED:
+        raise Conflict(f"The subscription of “{row.name}” has ended; it runs again when it is ordered again.")
     before = next((one for one in wishes.history(ctx.session, row.id) if not one.suspended), None)
     if before is None or not before.running:
         return operations.want(ctx, row, wish, Purpose.STOP, "stopped", running=False)

@@ -12,7 +12,7 @@ from app.services import changesets, credentials, editions, offers
 from app.services.changesets import ChangeSetView
 from app.services.offers import PlanOffer
 from app.services.organizations import NOTHING_HERE
-from models.domain.access import Permission
+from models.domain.access import ActorKind, Permission
 from models.domain.errors import NotFound
 from models.domain.instances import LIVING, State
 from models.store import catalogue, instances, subscriptions
@@ -53,7 +53,7 @@ class Upkeep:
     choices: tuple[Choice, ...]
     parameters: Mapping[str, Parameter]
     given: Mapping[str, Any]
-    """Empty for whoever may not change it: secrets may stand in there."""
+    """Empty for whoever may not change it, and for support: secrets may stand in there."""
     generations: tuple[Generation, ...]
     credentials: bool
     work: ChangeSetView | None
@@ -74,6 +74,7 @@ def of_app(ctx: Context, *, instance_id: str) -> Upkeep | None:
         return None
     wish = history[0]
     operates = ctx.actor.may(Permission.OPERATE_OWN_INSTANCES, row.organization_id)
+    answers = operates and ctx.actor.kind is not ActorKind.SUPPORT
     pays = ctx.actor.may(Permission.MANAGE_OWN_BILLING, row.organization_id)
     subscription = subscriptions.of_instance(ctx.session, row.id)
     work = rows.open_of(ctx.session, row.id)
@@ -84,11 +85,15 @@ def of_app(ctx: Context, *, instance_id: str) -> Upkeep | None:
         running=wish.running,
         currency=subscription.currency if subscription else offers.LIST_CURRENCY,
         choices=_choices(ctx, row.template, wish.plan_id, subscription.currency if subscription else offers.LIST_CURRENCY, pays),
-        parameters=editions.read(ctx.session, wish.edition).parameters,
-        given=wish.given if operates else {},
+        parameters={} if ctx.actor.kind is ActorKind.SUPPORT else editions.read(ctx.session, wish.edition).parameters,
+        given=wish.given if answers else {},
         generations=tuple(
             Generation(
-                one.generation, one.created_at, one.by_name, one.reason, (one.edition, one.given) != (wish.edition, wish.given)
+                one.generation,
+                one.created_at,
+                one.by_name,
+                one.reason,
+                ctx.actor.kind is not ActorKind.SUPPORT and (one.edition, one.given) != (wish.edition, wish.given),
             )
             for one in history
         ),

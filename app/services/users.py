@@ -7,7 +7,7 @@ from datetime import datetime
 
 from app.auth import totp
 from app.context import Context
-from app.services import audit, resets
+from app.services import audit, resets, support
 from app.services.organizations import NOTHING_HERE
 from models.domain.access import Permission, StaffRole
 from models.domain.errors import Conflict, NotFound
@@ -88,6 +88,7 @@ def disable(ctx: Context, *, user_id: str) -> tuple[str, ...]:
     ended = sessions.revoke(ctx.session, now=ctx.now, user_id=user.id)
     sessions.drop_challenges(ctx.session, user.id)
     tokens.revoke_all(ctx.session, ctx.now, user_id=user.id)
+    support.close_all(ctx, user_id=user.id)
     audit.record(ctx, action="users.disable", subject=user.id, after={"ended_sessions": len(ended)})
     return ended
 

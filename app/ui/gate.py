@@ -31,6 +31,8 @@ TO_LOGIN = "<script>window.location.replace('/login')</script>"
 """A constant, so that one hash in the content security policy covers it."""
 
 
+STAY = "_support_stay"
+"""In the session's state: the stay as support with which the whole page was drawn; empty without one."""
 _turns = threading.BoundedSemaphore(2)
 _holding = threading.local()
 
@@ -84,6 +86,11 @@ def require(permission: Permission | None = None, *, touch: bool = True) -> View
     return viewer
 
 
+def stay_of(viewer: Viewer) -> str:
+    """The stay as support that the person is in; empty: none."""
+    return "" if viewer.signed.support is None else viewer.signed.support.stay_id
+
+
 def fragment(
     permission: Permission | None, *, every: float | None = REFRESH, follows_cluster: bool = False
 ) -> Callable[[Callable[Concatenate[Viewer, Rest], None]], Callable[Rest, None]]:
@@ -103,7 +110,10 @@ def fragment(
                 polls.follows_cluster(panel)
             with _turn() if timed else nullcontext():
                 news = runtime.container().news.number() if follows_cluster else None
-                with _run(require(permission, touch=not timed), news) as viewer:
+                viewer = require(permission, touch=not timed)
+                if st.session_state.get(STAY, stay_of(viewer)) != stay_of(viewer):
+                    redirect()  # support began or ended elsewhere: the whole page is another one
+                with _run(viewer, news):
                     body(viewer, *args, **kwargs)
 
         return cast(Callable[Rest, None], guarded)

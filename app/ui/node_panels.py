@@ -39,7 +39,7 @@ def service(viewer: Viewer, name: str) -> None:
         if drain is not None:
             _drain(viewer, drain)
         if viewer.actor.may(Permission.MANAGE_NODES):
-            missing = queries.attempt(_lacking)
+            missing = queries.seldom(_lacking)
             if missing:
                 st.info(plain(missing), icon=":material/key:")
             elif missing is not None:

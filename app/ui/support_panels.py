@@ -15,7 +15,8 @@ MINUTES = (15, 30, 60, 120, 240)
 
 
 def banner(viewer: Viewer) -> None:
-    """On every page while it lasts, with the way out."""
+    """On every page while it lasts, with the way out; panels of the page compare theirs with what is noted here."""
+    st.session_state[gate.STAY] = gate.stay_of(viewer)
     stay = viewer.signed.support
     if stay is None:
         return

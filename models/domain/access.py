@@ -69,7 +69,7 @@ STAFF_PERMISSIONS: Mapping[StaffRole, frozenset[Permission]] = {
     StaffRole.BILLING: _SEE_OWN
     | {P.SEE_ORGANIZATIONS, P.MANAGE_ORGANIZATIONS, P.SEE_JOBS, P.SEE_AUDIT, P.MANAGE_OWN_BILLING, P.MANAGE_OWN_TOKENS},
     StaffRole.SUPPORT: _SEE_OWN
-    | {P.SEE_CLUSTER, P.SEE_ORGANIZATIONS, P.SEE_JOBS, P.SEE_AUDIT, P.SEE_MAIL, P.OPERATE_OWN_INSTANCES, P.MANAGE_OWN_TOKENS}
+    | {P.SEE_CLUSTER, P.SEE_ORGANIZATIONS, P.SEE_JOBS, P.SEE_AUDIT, P.SEE_MAIL, P.MANAGE_OWN_TOKENS}
     | {P.LOOK_AS_SUPPORT, P.ACT_AS_SUPPORT},
     StaffRole.ANALYST: frozenset(
         {P.SEE_CLUSTER, P.SEE_ORGANIZATIONS, P.SEE_OWN_INSTANCES, P.SEE_OWN_BILLING, P.QUERY_WAREHOUSE, P.MANAGE_OWN_TOKENS}
@@ -89,7 +89,9 @@ MEMBER_PERMISSIONS: Mapping[MemberRole, frozenset[Permission]] = {
 
 
 SUPPORT_PERMISSIONS = _SEE_OWN
-"""What staff who look as support hold inside that organization: its credentials, tokens, people and money are never theirs."""
+"""What staff who look as support hold inside that organization: its credentials, tokens, people and money are never theirs.
+
+What services let whoever operates do with money or with what customers keep secret asks `Actor.leave_to_its_people` besides."""
 SUPPORT_ACTS = SUPPORT_PERMISSIONS | {P.OPERATE_OWN_INSTANCES}
 
 
@@ -120,6 +122,11 @@ class Actor:
         if organization is None:
             return permission is Permission.MANAGE_OWN_TOKENS and any(permission in held for held in self.within.values())
         return permission in self.within.get(organization, frozenset())
+
+    def leave_to_its_people(self, what: str) -> None:
+        """Raise when the actor is support: `what` ("choose a plan") costs, earns or tells what is the customer's own."""
+        if self.kind is ActorKind.SUPPORT:
+            raise NotPermitted(f"Support cannot {what}. Somebody of the organization has to do it.")
 
     def require(self, permission: Permission, organization: str | None = None) -> None:
         """Raise unless permitted. A stranger to `organization` hears "not found", so that ids of others stay unknown."""

@@ -55,10 +55,11 @@ def newest(session: Session, cluster: str, *, limit: int) -> Sequence[Drain]:
     return session.exec(query.order_by(col(Drain.created_at).desc(), col(Drain.id).desc()).limit(limit)).all()
 
 
-def due(session: Session, now: datetime, *, limit: int) -> Sequence[str]:
-    """Ids of running ones that wait for a turn and that nobody holds."""
+def due(session: Session, cluster: str, now: datetime, *, limit: int) -> Sequence[str]:
+    """Ids of running ones of the cluster that wait for a turn and that nobody holds."""
     free = or_(col(Drain.lease_until).is_(None), col(Drain.lease_until) <= now)
-    query = select(Drain.id).where(Drain.state == DrainState.RUNNING, col(Drain.again_at) <= now, free)
+    here = (Drain.cluster == cluster, Drain.state == DrainState.RUNNING)
+    query = select(Drain.id).where(*here, col(Drain.again_at) <= now, free)
     return session.exec(query.order_by(col(Drain.again_at), col(Drain.id)).limit(limit)).all()
 
 
@@ -89,13 +90,20 @@ def held(session: Session, drain_id: str, *, holder: str) -> Drain | None:
 
 
 def end(session: Session, drain_id: str, state: DrainState, *, why: str, now: datetime) -> bool:
-    """Let a running one come to its end; False when it has already."""
+    """Let a running one come to its end; False when it has already. Who is in a turn at it is so until `release`."""
     changed = session.connection().execute(
         update(Drain)
         .where(col(Drain.id) == drain_id, col(Drain.state) == DrainState.RUNNING)
-        .values(state=state, why=why, finished_at=now, lease_until=None, holder="")
+        .values(state=state, why=why, finished_at=now)
     )
     return changed.rowcount == 1
+
+
+def release(session: Session, drain_id: str, *, holder: str) -> None:
+    """The holder's turn is over, whatever became of the drain meanwhile."""
+    session.connection().execute(
+        update(Drain).where(col(Drain.id) == drain_id, col(Drain.holder) == holder).values(lease_until=None, holder="")
+    )
 
 
 def pods(row: Drain) -> tuple[Progress, ...]:

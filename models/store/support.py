@@ -51,14 +51,17 @@ def of_organization(session: Session, organization_id: str, *, limit: int) -> Se
     return session.exec(query.order_by(col(SupportStay.began_at).desc(), col(SupportStay.id).desc()).limit(limit)).all()
 
 
-def close(session: Session, user_id: str, now: datetime) -> int:
-    """End what is open of the person; what was over by itself ended then. How many there were."""
-    mine = (col(SupportStay.user_id) == user_id, col(SupportStay.ended_at).is_(None))
-    over = session.connection().execute(
-        update(SupportStay).where(*mine, col(SupportStay.until) <= now).values(ended_at=SupportStay.until)
-    )
-    ended = session.connection().execute(update(SupportStay).where(*mine).values(ended_at=now))
-    return over.rowcount + ended.rowcount
+def unfinished_of(session: Session, user_id: str) -> Sequence[SupportStay]:
+    """Stays of the person that nobody ended, also when their time is over."""
+    return session.exec(select(SupportStay).where(SupportStay.user_id == user_id, col(SupportStay.ended_at).is_(None))).all()
+
+
+def finish(session: Session, stay_id: str, now: datetime) -> bool:
+    """End that stay, at the latest when its time is over; False when somebody was faster. The row's count decides."""
+    this = (col(SupportStay.id) == stay_id, col(SupportStay.ended_at).is_(None))
+    over = update(SupportStay).where(*this, col(SupportStay.until) <= now).values(ended_at=SupportStay.until)
+    ended = update(SupportStay).where(*this).values(ended_at=now)
+    return session.connection().execute(over).rowcount + session.connection().execute(ended).rowcount == 1
 
 
 def blank(session: Session, organization_id: str) -> None:

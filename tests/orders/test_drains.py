@@ -17,8 +17,9 @@ from models.domain.access import Actor, ActorKind, StaffRole
 from models.domain.draining import Budget, DrainState, Guest, Progress, Step
 from models.domain.emptying import Fate
 from models.domain.errors import Conflict, Invalid, NotFound, NotPermitted
-from models.store import audit
+from models.store import audit, drains
 from models.world.faults import Kind
+from provisioner.cluster import Rejected, Rejection
 from provisioner.cluster.nodes import RIGHTS, Evicted
 from provisioner.cluster.simulated_nodes import SimulatedNodes
 from tests.orders.conftest import Shop
@@ -188,7 +189,7 @@ def test_an_api_that_is_away_is_waited_for(yard: Yard) -> None:
 
 def test_without_the_right_it_is_said_what_to_apply(yard: Yard) -> None:
     without = SimulatedNodes(yard.shop.clock, yard.shop.cluster._world, yard.shop.cluster, RIGHTS)
-    assert "kubectl apply -f deploy/nodes.yaml" in yard.act(nodes.lacking, nodes=without)
+    assert "kubectl apply -f deploy/provisioner.yaml -f deploy/nodes.yaml" in yard.act(nodes.lacking, nodes=without)
     assert yard.act(nodes.lacking, nodes=yard.nodes) == ""
     for service in (nodes.cordon, nodes.uncordon):
         with pytest.raises(Conflict, match=r"deploy/nodes\.yaml"):
@@ -200,7 +201,59 @@ def test_without_the_right_it_is_said_what_to_apply(yard: Yard) -> None:
     DrainDriver(yard.shop.container, without).once()
     failed = yard.drained("node-2")
     assert failed.state is DrainState.FAILED
-    assert "kubectl apply -f deploy/nodes.yaml" in failed.why
+    assert "kubectl apply -f deploy/provisioner.yaml -f deploy/nodes.yaml" in failed.why
+
+
+def test_one_pod_that_a_webhook_keeps_holds_up_no_other(yard: Yard) -> None:
+    kept, *others = yard.moving("node-2")
+    assert others
+
+    class Guarded(SimulatedNodes):
+        def evict(self, guest: Guest) -> Evicted:
+            if guest.uid == kept.uid:
+                raise Rejected(Rejection.ADMISSION, "admission webhook denied the request: backup runs")
+            return super().evict(guest)
+
+    guarded = Guarded(yard.shop.clock, yard.shop.cluster._world, yard.shop.cluster)
+    yard.drain("node-2")
+    for _ in range(30):
+        DrainDriver(yard.shop.container, guarded).once()
+        yard.shop.clock.advance(timedelta(seconds=2))
+    seen = yard.drained("node-2")
+    assert seen.state is DrainState.RUNNING
+    assert [(one.pod, one.step) for one in seen.pods if one.step not in (Step.GONE, Step.STAYS)] == [(kept.name, Step.HELD)]
+    assert "backup runs" in next(one.why for one in seen.pods if one.pod == kept.name)
+
+
+def test_a_stopped_drain_gives_the_node_back_only_after_the_workers_last_step(yard: Yard) -> None:
+    class Stopped(SimulatedNodes):
+        """A person stops the drain while the worker cordons, and would have the node take pods again at once."""
+
+        def cordon(self, name: str, on: bool) -> None:
+            yard.act(nodes.stop, name=name)
+            with pytest.raises(Conflict, match="Try again in a minute"):
+                yard.act(nodes.uncordon, name=name, nodes=yard.nodes)
+            super().cordon(name, on)
+
+    drain = yard.drain("node-2")
+    DrainDriver(yard.shop.container, Stopped(yard.shop.clock, yard.shop.cluster._world, yard.shop.cluster)).one(drain.id)
+    yard.shop.clock.advance(timedelta(seconds=2))
+    assert yard.seen().now.nodes["node-2"].unschedulable
+    assert yard.drained("node-2").state is DrainState.STOPPED
+    yard.act(nodes.uncordon, name="node-2", nodes=yard.nodes)
+    yard.shop.clock.advance(timedelta(seconds=2))
+    assert not yard.seen().now.nodes["node-2"].unschedulable
+
+
+def test_a_drain_of_another_cluster_is_not_carried_out_here(yard: Yard) -> None:
+    drain = yard.drain("node-2")
+    with yard.shop.acting(yard.shop.staff) as ctx:
+        row = drains.by_id(ctx.session, drain.id)
+        assert row is not None
+        row.cluster = "elsewhere"
+        ctx.session.add(row)
+    assert yard.driver.once() == 0
+    assert yard.moving("node-2")
 
 
 def test_who_may_and_how(yard: Yard) -> None:

@@ -11,7 +11,8 @@ from app.services.orders import OrderView
 from models.domain.access import Actor, ActorKind, Permission
 from models.domain.errors import Conflict, Invalid, NotFound, NotPermitted
 from models.domain.instances import State
-from models.store import specifications
+from models.domain.subscriptions import SubscriptionState
+from models.store import instances, reservations, specifications, subscriptions
 from tests.orders.conftest import Shop
 from tests.orders.test_operations import app, deployment, state
 from tests.stories import a_stranger
@@ -108,3 +109,26 @@ def test_who_may_and_what_has_to_be_said(shop: Shop, app: OrderView) -> None:
         suspension.resume(ctx, instance_id=app.instance_id)
     with shop.acting() as ctx:
         assert specifications.newest(ctx.session, app.instance_id) is not None
+
+
+def test_what_is_gone_or_not_paid_for_any_more_does_not_come_back(shop: Shop, app: OrderView) -> None:
+    suspend(shop, app)
+    shop.work()
+    with shop.acting() as ctx:
+        money = subscriptions.of_instance(ctx.session, app.instance_id)
+        assert money is not None
+        was = money.state
+        money.state = SubscriptionState.EXPIRED
+        ctx.session.add(money)
+    with pytest.raises(Conflict, match="has ended"):
+        resume(shop, app)
+    with shop.acting(shop.staff) as ctx:
+        row, money = instances.by_id(ctx.session, app.instance_id), subscriptions.of_instance(ctx.session, app.instance_id)
+        assert row is not None
+        assert money is not None
+        row.state, money.state = State.GONE, was
+        ctx.session.add_all([row, money])
+    with pytest.raises(Conflict, match="not suspended"):
+        resume(shop, app)
+    with shop.acting() as ctx:
+        assert reservations.open_(ctx.session, row.cluster) == [], "no room is held for it"

@@ -77,7 +77,7 @@ def test_without_the_right_the_page_says_what_to_apply(demo: Container) -> None:
     assert isinstance(hands, SimulatedNodes)
     demo.__dict__["node_hands"] = SimulatedNodes(hands._clock, hands._world, hands._cluster, RIGHTS)
     at = opened(demo)
-    assert "kubectl apply -f deploy/nodes.yaml" in texts(at).replace("\\", "")
+    assert "kubectl apply -f deploy/provisioner.yaml -f deploy/nodes.yaml" in texts(at).replace("\\", "")
     assert not {"cordon", "uncordon"} & {one.key for one in at.button}
     at.toggle(key=f"emptying_{NODE}").set_value(True).run()
     assert "Disruption budgets are not known" in texts(at)

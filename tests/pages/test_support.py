@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from app.container import Container
+from app.services import support as support_service
 from app.ui import queries
 from models.domain.access import job_actor
-from models.store import members, organizations, support
+from models.store import members, organizations
 from tests.pages.conftest import open_page, texts
 from tests.pages.test_pages import ADMIN
 
@@ -23,7 +24,7 @@ def demo(small_demo: Container) -> Iterator[Container]:
     with small_demo.transaction(job_actor("test"), "cli") as ctx:
         user = members.user_by_email(ctx.session, ADMIN)
         assert user is not None
-        support.close(ctx.session, user.id, ctx.now)
+        support_service.close_all(ctx, user_id=user.id)
     queries.forget()
 
 
