@@ -20,11 +20,14 @@ WHERE = {
 """By step: the page on which more is said, or where it is done."""
 
 
-@gate.fragment(Permission.SEE_CLUSTER)
-def show(viewer: Viewer) -> None:
+def show() -> None:
     """Nothing on the demo, and nothing once all steps are done."""
-    if not runtime.container().settings.live:
-        return
+    if runtime.container().settings.live:
+        _steps()
+
+
+@gate.fragment(Permission.SEE_CLUSTER, follows_cluster=True)
+def _steps(viewer: Viewer) -> None:
     steps = queries.attempt(first_steps.find)
     if steps is None or all(one.done for one in steps):
         return
