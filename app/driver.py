@@ -36,6 +36,8 @@ ACTOR = job_actor("provisioner")
 PAUSE_SECONDS = 1.0
 COMPARED_EVERY = timedelta(minutes=10)
 """How often an app is compared with what is wanted."""
+RESTS = timedelta(seconds=30)
+"""So long an upgrade is left alone whose step failed."""
 ACROSS = 4
 """So many instances are worked on at once."""
 
@@ -64,6 +66,8 @@ class Driver(Background):
         self._lease = lease
         self._compared: dict[str, datetime] = {}
         """When each app was last compared with what is wanted."""
+        self._rests: dict[str, datetime] = {}
+        """Until when each upgrade whose step failed is left alone."""
         self._holder = new_worker()
 
     def run(self) -> None:
@@ -98,9 +102,9 @@ class Driver(Background):
 
     def once(self, each: Callable[[tuple[str, ...]], object] | None = None) -> int:
         """Settle payments, take steps of upgrades and give every change set that is due one pass; how many of these there were."""
+        self.upgrade()
         try:
             self.settle()
-            self.upgrade()
             with self._container.reading(ACTOR, "job") as ctx:
                 found = passes.due(ctx, limit=self._across * 8)
         except PlatformError as error:
@@ -174,19 +178,33 @@ class Driver(Background):
         return self._doorman.sign_in(address, filled(wanted, request, reconcile.credentials(self._cluster, wanted)))
 
     def upgrade(self) -> int:
-        """Take the next step of every upgrade that has one; how many took one."""
-        with self._container.reading(ACTOR, "job") as ctx:
-            found = upgrade_turns.due(ctx)
-        took = 0
-        for one in found:
-            try:
-                tried = self._tried(one.proves, one.address) if one.proves is not None and one.address else None
-                with self._container.transaction(ACTOR, "job") as ctx:
-                    right = tried is not None and tried.right
-                    took += upgrade_turns.advance(ctx, upgrade_id=one.id, proves=right) is not None
-            except PlatformError as error:
-                log.warning("an upgrade's step failed", upgrade=one.id, error=error, code=error.code)
-        return took
+        """Take the next step of every upgrade that has one; how many took one. What goes wrong is written down and never escapes."""
+        try:
+            with self._container.reading(ACTOR, "job") as ctx:
+                found = upgrade_turns.open_ids(ctx)
+        except PlatformError as error:
+            log.warning("provisioner cannot look for upgrades", error=error)
+            return 0
+        now = self._container.clock.now()
+        self._rests = {one: until for one, until in self._rests.items() if until > now}
+        return sum(self._step(one) for one in found if one not in self._rests)
+
+    def _step(self, upgrade_id: str) -> bool:
+        """Whether that upgrade took a step."""
+        try:
+            with self._container.reading(ACTOR, "job") as ctx:
+                due = upgrade_turns.due(ctx, upgrade_id=upgrade_id)
+            if due is None:
+                return False
+            tried = self._tried(due.proves, due.address) if due.proves is not None and due.address else None
+            with self._container.transaction(ACTOR, "job") as ctx:
+                return upgrade_turns.advance(ctx, upgrade_id=due.id, proves=tried is not None and tried.right) is not None
+        except PlatformError as error:
+            log.warning("an upgrade's step failed", upgrade=upgrade_id, error=error, code=error.code)
+        except Exception:  # a bug met by one upgrade must not end the work on all others; its step is tried again
+            log.exception("an upgrade's step failed unexpectedly", upgrade=upgrade_id)
+        self._rests[upgrade_id] = self._container.clock.now() + RESTS
+        return False
 
     def settle(self) -> int:
         """Ask the gateway about all open payments of orders; how many came in."""

@@ -43,18 +43,22 @@ class Due:
     address: str
 
 
-def due(ctx: Context) -> tuple[Due, ...]:
-    """Those whose next step can be taken now."""
+def open_ids(ctx: Context) -> tuple[str, ...]:
+    """Of all that are not over, the oldest first."""
     ctx.require(Permission.RUN_JOBS)
-    found = []
-    for row in store.open_ones(ctx.session):
-        if _next(ctx, row) is None:
-            continue
-        instance, wish = instances.by_id(ctx.session, row.instance_id), wishes.newest(ctx.session, row.instance_id)
-        asked = row.state is U.ASKED and instance is not None and wish is not None
-        wanted = specifications.wanted(ctx.session, instance, wish, ctx.ground) if asked and instance and wish else None
-        found.append(Due(row.id, wanted, instance.address if instance is not None else ""))
-    return tuple(found)
+    return tuple(row.id for row in store.open_ones(ctx.session))
+
+
+def due(ctx: Context, *, upgrade_id: str) -> Due | None:
+    """That one, when its next step can be taken now."""
+    ctx.require(Permission.RUN_JOBS)
+    row = store.by_id(ctx.session, upgrade_id)
+    if row is None or row.state not in rules.OPEN or _next(ctx, row) is None:
+        return None
+    instance, wish = instances.by_id(ctx.session, row.instance_id), wishes.newest(ctx.session, row.instance_id)
+    asked = row.state is U.ASKED and instance is not None and wish is not None
+    wanted = specifications.wanted(ctx.session, instance, wish, ctx.ground) if asked and instance and wish else None
+    return Due(row.id, wanted, instance.address if instance is not None else "")
 
 
 def advance(ctx: Context, *, upgrade_id: str, proves: bool = False) -> U | None:
