@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
@@ -32,6 +32,8 @@ PAUSE_SECONDS = 1.0
 ACROSS = 2
 AGAIN = timedelta(seconds=20)
 """When somebody outside does not answer."""
+LOST = timedelta(minutes=10)
+"""The last backup of an app is not held up by what was to end so long ago: its node does not answer any more."""
 
 
 class TurnLost(PlatformError):
@@ -119,6 +121,7 @@ class BackupDriver(Background):
     def _save(self, turn: BackupTurn, heart: _Heart) -> None:
         if turn.wanted.still:
             self._come_to_rest(turn, making=False)
+            self._ended(turn, lost=self._container.clock.now() - LOST if turn.last else None)
         where, measured = app_backups.places(self._cluster, turn.wanted), Measured()
         content = app_backups.read(self._commands, turn.wanted, where, measured)
         sealed = sealed_stream.sealed(heart.watched(content), self._container.seal, turn.sealing)
@@ -129,8 +132,7 @@ class BackupDriver(Background):
     def _bring_back(self, turn: RestoreTurn, heart: _Heart) -> None:
         # what lost its volume gets a new one: that it is empty is what the restore is for
         self._come_to_rest(turn, making=True)
-        if not app_backups.at_rest(self._cluster, turn.wanted):
-            raise NotThere("The app's parts have not all ended yet.")
+        self._ended(turn)
         where = app_backups.places(self._cluster, turn.wanted)
         app_backups.check(
             heart.watched(self._content(turn)), turn.wanted.template, tuple(turn.parts)
@@ -141,6 +143,11 @@ class BackupDriver(Background):
 
     def _content(self, turn: RestoreTurn) -> Iterator[bytes]:
         return sealed_stream.opened(self._target.get(turn.place), self._container.seal, turn.sealing)
+
+    def _ended(self, turn: Turn, *, lost: datetime | None = None) -> None:
+        """Raise NotThere while something of the app still ends, unless it was to have ended before `lost`."""
+        if not app_backups.at_rest(self._cluster, turn.wanted, lost=f"{lost:%Y-%m-%dT%H:%M:%SZ}" if lost is not None else ""):
+            raise NotThere("The app's parts have not all ended yet.")
 
     def _come_to_rest(self, turn: Turn, *, making: bool) -> None:
         """Raise NotThere until only that of the app runs which the turn needs; Conflict when it never will."""

@@ -84,12 +84,16 @@ def places(cluster: Cluster, wanted: Wanted) -> Mapping[str, Place]:
     return found
 
 
-def at_rest(cluster: Cluster, wanted: Wanted) -> bool:
-    """Whether nothing of the app is left that could write while data is brought back: neither its parts nor a setup step."""
+def at_rest(cluster: Cluster, wanted: Wanted, *, lost: str = "") -> bool:
+    """Whether nothing of the app is left that could write while it is saved or brought back: neither its parts nor a setup step.
+
+    With `lost`, a time as the API writes it: what was to end before and still has not, as on a node that is gone, does not count.
+    """
     may_run = {one.name for one in wanted.template.components if wanted.runs(one.name)}
     may_run |= {stillness.keeper_of(name) for name in stillness.kept(wanted.template)}
     for pod in cluster.find("Pod", wanted.namespace, {INSTANCE: wanted.instance_id}):
         over = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+        over = over or bool(lost) and pod["metadata"].get("deletionTimestamp", lost) < lost
         if not over and (pod["metadata"].get("labels") or {}).get(COMPONENT) not in may_run:
             return False
     return True

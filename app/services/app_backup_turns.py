@@ -32,7 +32,10 @@ LOOK = timedelta(seconds=2)
 
 @dataclass(frozen=True, slots=True)
 class BackupTurn:
-    """One turn at a backup. `place`: the name that nobody else writes; `sealing`: for what its content is sealed."""
+    """One turn at a backup. `place`: the name that nobody else writes; `sealing`: for what its content is sealed.
+
+    `last`: the app is deleted afterwards.
+    """
 
     id: str
     holder: str
@@ -41,6 +44,7 @@ class BackupTurn:
     secrets: Mapping[str, str]
     place: str
     sealing: str
+    last: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +77,17 @@ def due(ctx: Context, *, limit: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def take_backup(ctx: Context, *, backup_id: str, holder: str, seal: Seal, lease: timedelta = LEASE) -> BackupTurn | None:
     """Take one; None when somebody was faster, or when it has to wait or cannot be made any more."""
     ctx.require(Permission.RUN_JOBS)
+    known = store.by_id(ctx.session, backup_id)
+    if known is None:
+        return None
+    locks.hold(ctx.session, f"instance:{known.instance_id}")
+    ctx.session.refresh(known)
+    if known.state is BackupState.WANTED and store.open_restore_of(ctx.session, known.instance_id) and known.again_at <= ctx.now:
+        _wait(ctx, known, "A backup is brought back first.", LOOK)  # half of it would be saved
+        return None
     row = store.claim(ctx.session, AppBackup, backup_id, holder=holder, now=ctx.now, until=ctx.now + lease)
     if row is None:
         return None
-    locks.hold(ctx.session, f"instance:{row.instance_id}")
     instance, wish = instances.by_id(ctx.session, row.instance_id), wishes.newest(ctx.session, row.instance_id)
     if instance is None or wish is None or instance.state is State.GONE:
         _fail_backup(ctx, row, instance, "The app is gone.")
@@ -94,7 +105,8 @@ def take_backup(ctx: Context, *, backup_id: str, holder: str, seal: Seal, lease:
         return None
     wanted = replace(specifications.wanted(ctx.session, instance, wish, ctx.ground), still=row.still)
     place = f"{instance.id}/{row.id}.{row.turns}"
-    return BackupTurn(row.id, holder, row.turns, wanted, _secrets(ctx, instance.id, seal), place, sealing(instance.id))
+    secrets, last = _secrets(ctx, instance.id, seal), row.reason is BackupReason.DELETION
+    return BackupTurn(row.id, holder, row.turns, wanted, secrets, place, sealing(instance.id), last)
 
 
 def take_restore(ctx: Context, *, restore_id: str, holder: str, seal: Seal, lease: timedelta = LEASE) -> RestoreTurn | None:
@@ -105,11 +117,12 @@ def take_restore(ctx: Context, *, restore_id: str, holder: str, seal: Seal, leas
         return None
     locks.hold(ctx.session, f"instance:{known.instance_id}")
     instance = instances.by_id(ctx.session, known.instance_id)
-    if instance is not None and known.state is RestoreState.WANTED and _busy(ctx, instance) and known.again_at <= ctx.now:
-        known.again_at, known.why = ctx.now + LOOK, "Another change of the app is finished first."
-        ctx.session.add(known)
-        ctx.session.flush()
-        return None
+    ctx.session.refresh(known)
+    if instance is not None and known.state is RestoreState.WANTED and known.again_at <= ctx.now:
+        saving = store.open_of(ctx.session, instance.id)
+        if _busy(ctx, instance) or (saving is not None and saving.state is BackupState.RUNNING):
+            _wait(ctx, known, "Another change or backup of the app is finished first.", LOOK)
+            return None
     row = store.claim(ctx.session, AppRestore, restore_id, holder=holder, now=ctx.now, until=ctx.now + lease)
     if row is None:
         return None

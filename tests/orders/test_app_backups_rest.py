@@ -1,0 +1,121 @@
+"""What is saved or brought back stands still for it: nothing that ends slowly, and no backup beside a restore, comes between."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from app.backup_driver import LOST, BackupDriver
+from app.services import app_backups, operations
+from app.services.orders import OrderView
+from models.domain.app_backups import BackupState, RestoreKind, RestoreState
+from models.store import app_backups as store
+from models.store import instances
+from provisioner.cluster import Cluster
+from provisioner.cluster.commands import Place
+from tests.orders.conftest import Shop
+from tests.orders.test_app_backups import Watched, _namespace, _row, _saved, app
+from tests.orders.test_upgrades import asked, blog
+
+__all__ = ["app", "blog"]
+
+
+class Slow:
+    """The shop's cluster, in which the app's web pod that was to end does so only `after` that long, or never."""
+
+    def __init__(self, shop: Shop, app: OrderView, after: timedelta | None) -> None:
+        self._inner, self._clock = shop.cluster, shop.clock
+        (pod,) = shop.cluster.find("Pod", _namespace(shop, app), {"app.kubernetes.io/component": "web"})
+        now = shop.clock.now()
+        self.until = now + after if after is not None else None
+        self._pod = pod | {"metadata": pod["metadata"] | {"name": "web-before", "deletionTimestamp": f"{now:%Y-%m-%dT%H:%M:%SZ}"}}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def find(self, kind: str, namespace: str | None, labels: Mapping[str, str]) -> Sequence[Any]:
+        found = list(self._inner.find(kind, namespace, labels))
+        here = kind == "Pod" and labels.items() <= self._pod["metadata"]["labels"].items()
+        return [*found, self._pod] if here and (self.until is None or self._clock.now() < self.until) else found
+
+
+def _saves(shop: Shop, cluster: Slow) -> datetime:
+    """When the first command of a backup ran, with that cluster."""
+    ran: list[datetime] = []
+
+    def watched(place: Place, given: bool) -> None:
+        ran.append(shop.clock.now())
+
+    backups = BackupDriver(shop.container, cast(Cluster, cluster), Watched(shop, watched), shop.target)
+    for _ in range(80):
+        shop.driver.once()
+        backups.once()
+        if ran:
+            return ran[0]
+        shop.clock.advance(timedelta(seconds=10))
+    raise AssertionError("nothing was saved")
+
+
+def test_what_is_saved_for_an_upgrade_has_ended_before(shop: Shop, blog: OrderView) -> None:
+    cluster = Slow(shop, blog, timedelta(seconds=60))
+    asked(shop, blog)
+    assert cluster.until is not None
+    assert _saves(shop, cluster) >= cluster.until
+
+
+def test_the_last_backup_waits_for_what_ends_but_not_for_ever(shop: Shop, app: OrderView) -> None:
+    cluster, now = Slow(shop, app, None), shop.clock.now()
+    with shop.acting() as ctx:
+        operations.remove(ctx, instance_id=app.instance_id, typed_name=app.name)
+    assert LOST < _saves(shop, cluster) - now < LOST + timedelta(minutes=1)
+
+
+def test_a_backup_waits_for_the_restore_that_runs(shop: Shop, app: OrderView) -> None:
+    saved = _saved(shop, app)
+    with shop.acting() as ctx:
+        brought = app_backups.restore(ctx, backup_id=saved.id, typed_name=app.name)
+    shop.backups.once()
+    with shop.acting() as ctx:
+        asked = app_backups.ask(ctx, instance_id=app.instance_id)
+    shop.backups.back_up(asked.id)
+    assert (_row(shop, asked.id).state, _row(shop, asked.id).why) == (BackupState.WANTED, "A backup is brought back first.")
+    shop.work()
+    later = _row(shop, asked.id)
+    done = _restore(shop, brought.id)
+    assert done.finished_at is not None
+    assert (done.state, later.state) == (RestoreState.DONE, BackupState.DONE)
+    assert later.started_at is not None
+    assert later.started_at >= done.finished_at
+
+
+def test_a_restore_waits_for_the_backup_that_runs(shop: Shop, app: OrderView) -> None:
+    saved = _saved(shop, app)
+    begun: list[str] = []
+    states: list[RestoreState] = []
+
+    def meanwhile(place: Place, given: bool) -> None:
+        if not begun:  # as an upgrade does it on its way back
+            with shop.acting() as ctx:
+                row, backup = instances.by_id(ctx.session, app.instance_id), store.by_id(ctx.session, saved.id)
+                assert row is not None
+                assert backup is not None
+                begun.append(app_backups.begin(ctx, backup, row, RestoreKind.PLACE).id)
+        shop.backups.restore(begun[0])
+        states.append(_restore(shop, begun[0]).state)
+
+    with shop.acting() as ctx:
+        asked = app_backups.ask(ctx, instance_id=app.instance_id)
+    BackupDriver(shop.container, shop.cluster, Watched(shop, meanwhile), shop.target).back_up(asked.id)
+    assert states == [RestoreState.WANTED] * 2
+    assert _row(shop, asked.id).state is BackupState.DONE
+    shop.work(passes=20)
+    assert _restore(shop, begun[0]).state is RestoreState.DONE
+
+
+def _restore(shop: Shop, restore_id: str) -> store.AppRestore:
+    with shop.store.reading() as session:
+        row = store.restore_by_id(session, restore_id)
+        assert row is not None
+        session.expunge(row)
+        return row
