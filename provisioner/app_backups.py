@@ -93,7 +93,7 @@ def at_rest(cluster: Cluster, wanted: Wanted, *, lost: str = "") -> bool:
     may_run |= {stillness.keeper_of(name) for name in stillness.kept(wanted.template)}
     for pod in cluster.find("Pod", wanted.namespace, {INSTANCE: wanted.instance_id}):
         over = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
-        over = over or bool(lost) and pod["metadata"].get("deletionTimestamp", lost) < lost
+        over = over or (bool(lost) and pod["metadata"].get("deletionTimestamp", lost) < lost)
         if not over and (pod["metadata"].get("labels") or {}).get(COMPONENT) not in may_run:
             return False
     return True

@@ -14,7 +14,7 @@ from models.domain.app_backups import BackupReason, BackupState
 from models.domain.errors import Unavailable
 from models.domain.instances import ANSWERS
 from models.store import app_backups as store
-from models.store import catalogue, instances
+from models.store import catalogue, instances, upgrades
 from models.store import specifications as wishes
 from provisioner.app_backups import parts
 
@@ -27,7 +27,7 @@ def due(ctx: Context) -> tuple[str, ...]:
     for row in instances.search(ctx.session, states=ANSWERS):
         wish = wishes.newest(ctx.session, row.id)
         plan = catalogue.plan_by_id(ctx.session, wish.plan_id) if wish is not None else None
-        if wish is None or plan is None or (not plan.price_minor and not trials) or store.open_of(ctx.session, row.id) is not None:
+        if wish is None or plan is None or (not plan.price_minor and not trials) or _held(ctx, row.id):
             continue
         made = [one.created_at for one in store.of_instance(ctx.session, row.id, limit=20) if one.state is not BackupState.FAILED]
         if not rules.is_due(max(made, default=None), ctx.now, every=every):
@@ -38,11 +38,16 @@ def due(ctx: Context) -> tuple[str, ...]:
 
 
 def begin(ctx: Context, *, instance_id: str) -> None:
-    """Save the app by schedule, unless it is being saved already."""
+    """Save the app by schedule, unless it is being saved already or brought to another version."""
     ctx.require(Permission.RUN_JOBS)
     row, wish = instances.by_id(ctx.session, instance_id), wishes.newest(ctx.session, instance_id)
-    if row is not None and wish is not None and store.open_of(ctx.session, instance_id) is None:
+    if row is not None and wish is not None and not _held(ctx, instance_id):
         stillness.begin(ctx, row, BackupReason.SCHEDULE, wish.generation)
+
+
+def _held(ctx: Context, instance_id: str) -> bool:
+    """Whether it is being saved already, or brought to another version: then what is there belongs to neither of the two."""
+    return store.open_of(ctx.session, instance_id) is not None or upgrades.open_of(ctx.session, instance_id) is not None
 
 
 def over(ctx: Context, *, limit: int) -> tuple[str, ...]:

@@ -9,12 +9,13 @@ from datetime import datetime
 from sqlalchemy.exc import IntegrityError
 
 from app.context import Context
-from app.services import audit, specifications, stillness
+from app.services import audit, editions, specifications, stillness
 from app.services.organizations import NOTHING_HERE
 from models.domain.access import ActorKind, Permission
 from models.domain.app_backups import BackupReason, BackupState, RestoreKind, RestoreState
 from models.domain.errors import Conflict, Invalid, NotFound, NotPermitted
 from models.domain.instances import State
+from models.domain.upgrades import goes_on
 from models.store import app_backups as store
 from models.store import instances, upgrades
 from models.store import specifications as wishes
@@ -108,6 +109,8 @@ def ask(ctx: Context, *, instance_id: str) -> BackupView:
     row, wish = _operated(ctx, instance_id)
     if not _savable(ctx, row, wish):
         raise Conflict(f"{row.name} keeps nothing that could be saved.")
+    if upgrades.open_of(ctx.session, row.id) is not None:
+        raise Conflict(f"{row.name} is being brought to another version now. Wait until that is over.")
     if store.open_of(ctx.session, row.id) is not None:
         raise Conflict(f"{row.name} is being saved already.")
     try:
@@ -122,7 +125,7 @@ def ask(ctx: Context, *, instance_id: str) -> BackupView:
 def restore(ctx: Context, *, backup_id: str, typed_name: str) -> RestoreView:
     """Bring a backup back in the place of what its app has now, by somebody who typed the app's name. Not by a token."""
     backup = _backup(ctx, backup_id)
-    row, _ = _operated(ctx, backup.instance_id)
+    row, wish = _operated(ctx, backup.instance_id)
     if ctx.actor.kind is ActorKind.TOKEN:
         raise NotPermitted("A token cannot overwrite an app's data. Sign in and bring the backup back there.")
     if typed_name.strip() != row.name:
@@ -132,6 +135,7 @@ def restore(ctx: Context, *, backup_id: str, typed_name: str) -> RestoreView:
     usable(ctx, backup.id)
     if upgrades.open_of(ctx.session, row.id) is not None:
         raise Conflict(f"{row.name} is being brought to another version now. Wait until that is over.")
+    fits(ctx, backup, wish)
     if store.open_of(ctx.session, row.id) is not None:
         raise Conflict(f"{row.name} is being saved now. Wait until that is done.")
     made = begin(ctx, backup, row, RestoreKind.PLACE)
@@ -152,6 +156,16 @@ def usable(ctx: Context, backup_id: str) -> AppBackup:
     if not _usable(ctx, row):
         raise Conflict("This backup cannot be brought back: it is not whole, or its time is over. Choose another one.")
     return row
+
+
+def fits(ctx: Context, backup: AppBackup, into: Specification) -> None:
+    """Conflict when the version that is wanted there does not go on from the backup's data. For other services."""
+    made = wishes.generation(ctx.session, backup.instance_id, backup.generation)
+    if made is None:
+        return
+    was, now = editions.read(ctx.session, made.edition).version, editions.read(ctx.session, into.edition)
+    if not goes_on(now.version, was, rule=now.upgrade.rule):
+        raise Conflict(f"This backup is of version {was}, and version {now.version} does not go on from that. Write to us.")
 
 
 def begin(ctx: Context, backup: AppBackup, row: Instance, kind: RestoreKind) -> AppRestore:

@@ -54,6 +54,7 @@ def copy(ctx: Context, *, backup_id: str, seal: Seal, plan: str = "", name: str 
     target = instances.by_id(ctx.session, made.instance_id)
     if newest is None or target is None:
         raise Conflict("The new app was taken back just now. Try it again.")
+    app_backups.fits(ctx, backup, newest)
     template = specifications.wanted(ctx.session, target, newest, ctx.ground).template
     known = {(part.of, part.what) for part in parts(template)}
     if {(of, what) for of, what, _ in json.loads(backup.parts)} != known:

@@ -11,7 +11,7 @@ from models.domain.changesets import ChangeState, Purpose
 from models.domain.instances import LIVING, State
 from models.domain.subscriptions import SubscriptionState, move
 from models.store import changesets as rows
-from models.store import instances, members, organizations, subscriptions
+from models.store import instances, members, organizations, subscriptions, upgrades
 from models.store import specifications as wishes
 from models.store.instances import Instance
 from models.store.subscriptions import Subscription
@@ -40,11 +40,13 @@ def tell(ctx: Context, *, subscription_id: str) -> bool:
 
 
 def end(ctx: Context, *, subscription_id: str) -> bool:
-    """Stop what was tried, keep its data, and tell the owners; False when it was bought or ended meanwhile."""
+    """Stop what was tried, keep its data, and tell the owners; False when it was bought or ended meanwhile, or is upgraded just now."""
     ctx.require(Permission.RUN_JOBS)
     row = subscriptions.by_id(ctx.session, subscription_id)
     if row is None or row.state is not SubscriptionState.TRIAL or row.trial_until is None or row.trial_until > ctx.now:
         return False
+    if any(upgrades.open_of(ctx.session, app.id) is not None for app in _apps(ctx, row)):
+        return False  # the upgrade comes to its end first, and the next run stops what is there then
     if not subscriptions.move(ctx.session, row.id, row.state, move(row.state, SubscriptionState.EXPIRED)):
         return False
     ctx.session.refresh(row)

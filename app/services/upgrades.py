@@ -55,7 +55,8 @@ class Offered:
     """The version that an app has, and the one that it can have.
 
     `to`: where it goes next, which is not `newest` when major versions are taken one by one; empty when it has the newest.
-    `refused`: why not now: `rights`, `withdrawn`, `way` (no version in between is kept), `secrets`, `volumes`, `stopped`, `busy`.
+    `refused`: why not now: `rights`, `withdrawn`, `way` (no version in between is kept), `secrets`, `volumes`,
+    `database`, `stopped`, `busy`.
     `saves`: a backup is made before; `stands_still`: the app does not answer while that is made, since the way back needs exactly it.
     """
 
@@ -91,6 +92,7 @@ REFUSALS = {
     "way": "The version in between is not kept here, and major versions are taken one by one. Write to us.",
     "secrets": "The newer version needs passwords that this app does not have. Write to us.",
     "volumes": "The newer version keeps its data in other places. Write to us.",
+    "database": "The newer version needs another major version of its database, which cannot read what is there. Write to us.",
     "stopped": "It is stopped. Start it first: an upgrade has to see that the app runs.",
     "busy": "Something else is being done with it. Wait until that is over.",
 }
@@ -268,11 +270,19 @@ def _way(ctx: Context, row: Instance, wish: Specification) -> tuple[str, str, Te
         return newest.version, "secrets", target
     if _volumes(target) != _volumes(now):
         return newest.version, "volumes", target
+    if _databases(target) != _databases(now):
+        return newest.version, "database", target
     return newest.version, "", target
 
 
 def _volumes(template: Template) -> frozenset[tuple[str, str, str]]:
     return frozenset((one.name, volume.name, volume.path) for one in template.components for volume in one.volumes)
+
+
+def _databases(template: Template) -> frozenset[tuple[str, int]]:
+    """Components with a program that dumps their data, and the major version of each: the next one cannot read its files."""
+    dumped = {entry.of for entry in template.backup if entry.dump}
+    return frozenset((one.name, rules.major(one.image or "")) for one in template.components if one.name in dumped)
 
 
 def _busy(ctx: Context, row: Instance) -> bool:

@@ -72,3 +72,18 @@ def following(now: str, newest: str, known: Collection[str], *, one_major: bool)
         return newest
     between = [one for one in known if numbers(one) and numbers(one)[0] == major + 1]
     return max(between, key=numbers, default=None)
+
+
+def major(image: str) -> int:
+    """The first number of a container image's tag; 0 when it has none."""
+    tag = image.partition("@")[0].rpartition("/")[2].partition(":")[2]
+    return (numbers(tag) or (0,))[0]
+
+
+def goes_on(version: str, of: str, *, rule: str) -> bool:
+    """Whether an app at `version` goes on from data that is `of` another one, with its template's rule of upgrades."""
+    if is_newer(of, version):
+        return False
+    if rule == "command":
+        return not is_newer(version, of)
+    return rule != "major" or (numbers(version) or (0,))[0] <= (numbers(of) or (0,))[0] + 1

@@ -25,8 +25,8 @@ def bytes_of(text: str) -> int:
 
 
 def cpu(cores: Decimal) -> str:
-    """Rounded up to whole thousandths of a core, at least one; written as the API writes it back."""
-    milli = max(1, -int(-cores * 1000 // 1))
+    """Rounded down to whole thousandths of a core, at least one; written as the API writes it back."""
+    milli = max(1, int(cores * 1000))
     return f"{milli}m" if milli % 1000 else str(milli // 1000)
 
 

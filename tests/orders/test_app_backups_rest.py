@@ -6,17 +6,22 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
+import pytest
+
 from app.backup_driver import LOST, BackupDriver
-from app.services import app_backups, operations
+from app.jobs import runner
+from app.services import app_backups, app_copies, operations, settings
 from app.services.orders import OrderView
 from models.domain.app_backups import BackupState, RestoreKind, RestoreState
+from models.domain.errors import Conflict
+from models.domain.upgrades import UpgradeState
 from models.store import app_backups as store
 from models.store import instances
 from provisioner.cluster import Cluster
 from provisioner.cluster.commands import Place
 from tests.orders.conftest import Shop
 from tests.orders.test_app_backups import Watched, _namespace, _row, _saved, app
-from tests.orders.test_upgrades import asked, blog
+from tests.orders.test_upgrades import _until, asked, blog, newer, publish
 
 __all__ = ["app", "blog"]
 
@@ -119,3 +124,27 @@ def _restore(shop: Shop, restore_id: str) -> store.AppRestore:
         assert row is not None
         session.expunge(row)
         return row
+
+
+def test_nothing_is_saved_while_an_upgrade_goes_on(shop: Shop, blog: OrderView) -> None:
+    asked(shop, blog)
+    with shop.acting() as ctx, pytest.raises(Conflict, match="brought to another version now"):
+        app_backups.ask(ctx, instance_id=blog.instance_id)
+    with shop.acting(shop.staff) as ctx:
+        settings.put(ctx, key="app_backup_trials", value=True)
+    runner.run_once(shop.container, "app_backups")
+    with shop.acting() as ctx:
+        assert app_backups.of_app(ctx, instance_id=blog.instance_id).backups == ()
+
+
+def test_a_backup_goes_only_into_a_version_that_goes_on_from_it(shop: Shop, blog: OrderView) -> None:
+    before = _saved(shop, blog)
+    _until(shop, asked(shop, blog), UpgradeState.DONE)
+    after = _saved(shop, blog)
+    with shop.acting() as ctx, pytest.raises(Conflict, match=r"of version 7\.1\.0, and version 7\.2\.0 does not go on"):
+        app_backups.restore(ctx, backup_id=before.id, typed_name=blog.name)
+    publish(shop, newer("wordpress", "7.1.0"))
+    with shop.acting() as ctx, pytest.raises(Conflict, match=r"of version 7\.2\.0, and version 7\.1\.0 does not go on"):
+        app_copies.copy(ctx, backup_id=after.id, seal=shop.container.seal, plan="starter", name="again")
+    with shop.acting() as ctx:
+        app_backups.restore(ctx, backup_id=after.id, typed_name=blog.name)

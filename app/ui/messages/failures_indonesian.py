@@ -81,6 +81,10 @@ SENTENCES: Mapping[str, str] = {
     "{} cannot be added at the moment: nobody has resolved which image it is.": "{} saat ini belum dapat ditambahkan.",
     "{} keeps nothing that could be saved.": "{} tidak menyimpan apa pun yang dapat dicadangkan.",
     "{} is being saved already.": "{} sedang disimpan.",
+    "{} is being brought to another version now. Wait until that is over.": "{} sedang dibawa ke versi lain. Tunggu sampai selesai.",
+    "This backup is of version {}, and version {} does not go on from that. Write to us.": (
+        "Cadangan ini dari versi {}, dan versi {} tidak dapat melanjutkannya. Hubungi kami."
+    ),
     "{} is being saved now. Wait until that is done.": "{} sedang disimpan. Tunggu sampai selesai.",
     "A backup of {} is being brought back already.": "Sebuah cadangan {} sedang dikembalikan.",
     "Type the app's name, “{}”, to confirm: what it has now is overwritten by the backup.": (

@@ -19,6 +19,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "upgrade.refused.way": "The version in between is not available here. Write to us.",
     "upgrade.refused.secrets": "It needs passwords that this app does not have. Write to us.",
     "upgrade.refused.volumes": "It keeps its data in other places. Write to us.",
+    "upgrade.refused.database": "It needs another major version of its database, which cannot read what is there. Write to us.",
     "upgrade.refused.stopped": "Start the app first: an upgrade has to see that it runs.",
     "upgrade.refused.busy": "Something else is being done with the app. Wait until that is over.",
     "upgrade.state.asked": "The upgrade to {version} begins soon.",

@@ -19,6 +19,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "upgrade.refused.way": "Versi di antaranya tidak tersedia di sini. Hubungi kami.",
     "upgrade.refused.secrets": "Versi itu memerlukan kata sandi yang tidak dimiliki aplikasi ini. Hubungi kami.",
     "upgrade.refused.volumes": "Versi itu menyimpan datanya di tempat lain. Hubungi kami.",
+    "upgrade.refused.database": "Versi itu memerlukan versi utama basis data lain, yang tidak dapat membaca data yang ada. Hubungi kami.",
     "upgrade.refused.stopped": "Jalankan dahulu aplikasinya: pembaruan harus melihat bahwa aplikasi berjalan.",
     "upgrade.refused.busy": "Ada hal lain yang sedang dikerjakan pada aplikasi ini. Tunggu sampai selesai.",
     "upgrade.state.asked": "Pembaruan ke {version} segera dimulai.",
