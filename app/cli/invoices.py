@@ -19,12 +19,12 @@ def list_(
     organization: Annotated[str, typer.Option("--organization", help="Id of an organization.")] = "",
     data: DataOption = None,
 ) -> None:
-    """The newest hundred invoices, amounts in minor units."""
+    """The newest hundred invoices, or all that are open; amounts in minor units."""
     from app.services import invoices
-    from models.store.invoices import InvoiceState
 
     with edge.reading(edge.settings(data)) as ctx:
-        rows = invoices.list_(ctx, organization_id=organization or None, states=(InvoiceState.OPEN,) if open_ else None).items
+        of = organization or None
+        rows = invoices.unpaid(ctx, organization_id=of) if open_ else invoices.list_(ctx, organization_id=of).items
     edge.table(
         ("number", "invoice", "organization", "from", "to before", "total", "tax", "currency", "due", "state"),
         [

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 
 from app.context import Context
-from app.gateways.payments import Answer, Receipt
+from app.gateways.payments import Answer, DummyGateway, Receipt
 from app.services import audit, ledger
 from app.services.organizations import NOTHING_HERE
-from app.services.paging import Page, limited, moment, paged
+from app.services.paging import Page, limited, moment, paged, whole
 from models.domain import ledger as rules
 from models.domain.access import Permission
 from models.domain.errors import Conflict, NotFound
@@ -90,7 +91,13 @@ def list_(
         within = [org for org, held in ctx.actor.within.items() if Permission.SEE_OWN_BILLING in held]
     rows = store.search(ctx.session, within=within, states=states, after=moment(after), limit=limited(limit) + 1)
     lines = store.lines(ctx.session, [row.id for row in rows])
-    return paged(rows, limit, lambda row: _view(row, lines[row.id]), lambda row: (row.issued_at.isoformat(), row.id))
+    paid = payments.paid(ctx.session, [row.id for row in rows])
+    return paged(rows, limit, lambda row: _view(row, lines[row.id], paid[row.id]), lambda row: (row.issued_at.isoformat(), row.id))
+
+
+def unpaid(ctx: Context, *, organization_id: str | None = None) -> tuple[InvoiceView, ...]:
+    """All open ones that the actor may see, however old, the newest first."""
+    return whole(partial(list_, ctx), organization_id=organization_id, states=(InvoiceState.OPEN,))
 
 
 def get(ctx: Context, *, invoice_id: str) -> InvoiceView:
@@ -99,7 +106,7 @@ def get(ctx: Context, *, invoice_id: str) -> InvoiceView:
     if row is None:
         raise NotFound(NOTHING_HERE)
     ctx.require(Permission.SEE_OWN_BILLING, row.organization_id)
-    return _view(row, store.lines(ctx.session, [row.id])[row.id])
+    return _view(row, store.lines(ctx.session, [row.id])[row.id], payments.paid(ctx.session, [row.id])[row.id])
 
 
 def issue(ctx: Context, charge: Charge, tax: TaxRule, *, gateway: str) -> str:
@@ -155,7 +162,7 @@ def issue(ctx: Context, charge: Charge, tax: TaxRule, *, gateway: str) -> str:
         after={"number": row.number, "total_minor": row.total_minor, "currency": row.currency, "first": row.first.isoformat()},
     )
     early = payments.unassigned(ctx.session, row.subscription_id)
-    for payment in early:
+    for payment in early:  # one after the other, each posted against what those before it left open
         payment.invoice_id = row.id
         ctx.session.add(payment)
         ctx.session.flush()
@@ -169,11 +176,25 @@ def issue(ctx: Context, charge: Charge, tax: TaxRule, *, gateway: str) -> str:
     return row.id
 
 
-def to_ask(ctx: Context, *, at: datetime, limit: int) -> tuple[Asked, ...]:
-    """Payments of invoices whose gateway is to be asked by then, the longest waiting first."""
+def to_ask(ctx: Context, *, at: datetime, limit: int | None = None, without: Collection[str] = ()) -> tuple[Asked, ...]:
+    """Payments of invoices whose gateway is to be asked by then, the longest waiting first; `without` are ids of others."""
     ctx.require(Permission.SEE_JOBS)
-    rows = payments.to_ask(ctx.session, at, limit=limit)
+    rows = payments.to_ask(ctx.session, at, limit=limit, without=without)
     return tuple(Asked(one.id, one.invoice_id or "", one.gateway, one.key, one.amount_minor, one.currency) for one in rows)
+
+
+def foreseen(ctx: Context, charges: Sequence[Charge]) -> tuple[tuple[Charge, int], ...]:
+    """Those of charges to come for which a gateway is asked, and for how much: money that came before its invoice pays first."""
+    ctx.require(Permission.SEE_JOBS)
+    early = {
+        one: sum(row.amount_minor for row in payments.unassigned(ctx.session, one)) for one in {c.subscription_id for c in charges}
+    }
+    found = []
+    for one in charges:
+        rest = one.total - early.pop(one.subscription_id, 0)  # the first takes all of it, as `issue` does
+        if rest > 0:
+            found.append((one, rest))
+    return tuple(found)
 
 
 def answered(ctx: Context, *, payment_id: str, receipt: Receipt, again_at: datetime) -> InvoiceState | None:
@@ -217,25 +238,42 @@ def unanswered(ctx: Context, *, payment_id: str, again_at: datetime) -> None:
 
 
 def received(ctx: Context, *, invoice_id: str) -> InvoiceView:
-    """Staff say that the money of an invoice came, such as by bank transfer. Once: Conflict when it is paid."""
+    """Staff say that what is open of an invoice came another way, such as by bank transfer. Once: Conflict when it is paid.
+
+    What was asked of the gateway stays as it stands: when that comes too, it is the customer's credit.
+    """
     ctx.require(Permission.MANAGE_OWN_BILLING)
-    row = store.by_id(ctx.session, invoice_id)
-    if row is None:
+    if store.by_id(ctx.session, invoice_id) is None:
         raise NotFound(NOTHING_HERE)
-    waiting = [one for one in payments.of_invoice(ctx.session, row.id) if one.state is PaymentState.PENDING]
-    if row.state is not InvoiceState.OPEN or not waiting:
+    row = store.locked(ctx.session, invoice_id)
+    rest = row.total_minor - payments.paid(ctx.session, [row.id])[row.id]
+    if row.state is not InvoiceState.OPEN or rest <= 0:
         raise Conflict(f"The invoice {row.number} does not wait for money. Look again.")
-    receipt = Receipt(Answer.PAID, f"by hand: {ctx.actor.name}")
-    if not payments.settle(ctx.session, waiting[0].id, PaymentState.PAID, reference=receipt.reference, at=ctx.now):
-        raise Conflict("This payment was settled just now. Look again.")
-    ctx.session.refresh(waiting[0])
-    _post(ctx, row, waiting[0])
+    payment = Payment(
+        organization_id=row.organization_id,
+        subscription_id=row.subscription_id,
+        invoice_id=row.id,
+        gateway="manual",
+        key=f"invoice:{row.id}:hand",
+        reference=f"by hand: {ctx.actor.name}",
+        amount_minor=rest,
+        currency=row.currency,
+        state=PaymentState.PAID,
+        created_at=ctx.now,
+        settled_at=ctx.now,
+    )
+    ctx.session.add(payment)
+    ctx.session.flush()
+    _post(ctx, row, payment)
+    for one in payments.of_invoice(ctx.session, row.id):
+        if one.gateway == DummyGateway.name:
+            payments.ask_later(ctx.session, one.id, at=None)  # it never hears of any money
     audit.record(
         ctx,
         action="invoices.paid",
         subject=row.id,
         organization=row.organization_id,
-        after={"number": row.number, "amount_minor": waiting[0].amount_minor, "currency": row.currency, "gateway": "by hand"},
+        after={"number": row.number, "amount_minor": rest, "currency": row.currency, "gateway": "by hand"},
     )
     return get(ctx, invoice_id=row.id)
 
@@ -259,9 +297,10 @@ def _wanted(ctx: Context, row: Invoice, amount: int, gateway: str) -> Payment:
 
 
 def _post(ctx: Context, row: Invoice, payment: Payment) -> None:
-    """The money in the ledger, and the invoice paid when nothing of it is left open."""
-    before = [one for one in payments.of_invoice(ctx.session, row.id) if one.state is PaymentState.PAID and one.id != payment.id]
-    open_ = row.total_minor - sum(one.amount_minor for one in before)
+    """The money in the ledger, and the invoice paid when nothing of it is left open. What is too much becomes the customer's credit."""
+    store.locked(ctx.session, row.id)
+    before = payments.paid(ctx.session, [row.id])[row.id] - payment.amount_minor
+    open_ = row.total_minor - before
     zone = renewals.by_subscription(ctx.session, row.subscription_id)
     ledger.post(
         ctx,
@@ -278,7 +317,7 @@ def _post(ctx: Context, row: Invoice, payment: Payment) -> None:
         ctx.session.refresh(row)
 
 
-def _view(row: Invoice, lines: Sequence[InvoiceLine]) -> InvoiceView:
+def _view(row: Invoice, lines: Sequence[InvoiceLine], paid: int) -> InvoiceView:
     return InvoiceView(
         id=row.id,
         number=row.number,
@@ -290,7 +329,7 @@ def _view(row: Invoice, lines: Sequence[InvoiceLine]) -> InvoiceView:
         net_minor=row.net_minor,
         tax_minor=row.tax_minor,
         total_minor=row.total_minor,
-        open_minor=row.total_minor if row.state is InvoiceState.OPEN else 0,
+        open_minor=max(0, row.total_minor - paid) if row.state is InvoiceState.OPEN else 0,
         tax_category=row.tax_category,
         tax_name=row.tax_name,
         tax_formula=row.tax_formula,

@@ -25,8 +25,9 @@ def amounts(viewer: Viewer, rows: Sequence[InvoiceView]) -> str:
     return " + ".join(viewer.format.money(minor, currency) for currency, minor in sorted(open_.items()) if minor)
 
 
-def opened(rows: Sequence[InvoiceView]) -> list[InvoiceView]:
-    return [row for row in rows if row.state is InvoiceState.OPEN]
+def open_first(open_: Sequence[InvoiceView], rows: Sequence[InvoiceView]) -> list[InvoiceView]:
+    """Everything that is open, then the newest that is not."""
+    return [*open_, *(row for row in rows if row.state is not InvoiceState.OPEN)]
 
 
 def listed(

@@ -1,7 +1,8 @@
 """Guards in the database itself: what is issued or posted is never changed and never deleted, whoever holds the connection.
 
 A document is written from the inside out: its lines first, then the row that seals them, which is taken only when the lines add up.
-After that neither a line more nor another value is taken. Triggers on both databases; a new table's are made with it.
+After that neither a line more nor another value is taken. Triggers on both databases; a new table's are made with it. On SQLite one more
+refuses what is there already, because INSERT OR REPLACE deletes it there without asking the others.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Table, event
+from sqlalchemy import Connection, PrimaryKeyConstraint, Table, UniqueConstraint, event
 
 KEPT = "is never changed or deleted; write a correction instead"
 
@@ -68,8 +69,8 @@ def lifted(connection: Connection) -> Iterator[None]:
 
 
 def names(wanted: Guard) -> tuple[str, ...]:
-    """Of its triggers."""
-    kinds = ["update", "delete", *(["seal"] if wanted.adds_up else []), *(["late"] if wanted.whole else [])]
+    """Of its triggers on SQLite."""
+    kinds = ["update", "delete", "again", *(["seal"] if wanted.adds_up else []), *(["late"] if wanted.whole else [])]
     return tuple(f"{wanted.table}_{kind}" for kind in kinds)
 
 
@@ -79,6 +80,8 @@ def statements(table: Table, wanted: Guard, dialect: str) -> tuple[str, ...]:
     fixed = ", ".join(column.name for column in table.columns if column.name not in wanted.free)
     of = f" OF {fixed}" if wanted.free else ""
     rules = [(f"{name}_update", f"UPDATE{of}", "", KEPT), (f"{name}_delete", "DELETE", "", KEPT)]
+    if dialect == "sqlite":
+        rules.append((f"{name}_again", "INSERT", f"EXISTS (SELECT 1 FROM {name} WHERE {_same(table)})", KEPT))
     if wanted.adds_up:
         rules.append((f"{name}_seal", "INSERT", f"NOT ({wanted.adds_up})", "does not add up"))
     if wanted.whole:
@@ -92,6 +95,13 @@ def statements(table: Table, wanted: Guard, dialect: str) -> tuple[str, ...]:
             f'CREATE TRIGGER {name}_truncate BEFORE TRUNCATE ON "{name}" FOR EACH STATEMENT EXECUTE FUNCTION {name}_update()'
         )
     return tuple(made)
+
+
+def _same(table: Table) -> str:
+    """The condition that a row is in the way of `NEW`: by its key or anything else that is there once."""
+    once = [one for one in table.constraints if isinstance(one, PrimaryKeyConstraint | UniqueConstraint)]
+    sets = sorted([column.name for column in one.columns] for one in once)
+    return " OR ".join("(" + " AND ".join(f"{name} = NEW.{name}" for name in names) + ")" for names in sets)
 
 
 def _sqlite(table: str, trigger: str, what: str, condition: str, why: str) -> list[str]:

@@ -112,6 +112,11 @@ def by_id(session: Session, invoice_id: str) -> Invoice | None:
     return session.get(Invoice, invoice_id)
 
 
+def locked(session: Session, invoice_id: str) -> Invoice:
+    """It, locked until the transaction ends, so that what is open of it is known for sure."""
+    return session.get_one(Invoice, invoice_id, with_for_update=True, populate_existing=True)
+
+
 def write(session: Session, invoice: Invoice, lines: Sequence[InvoiceLine]) -> None:
     """The lines, then the invoice that seals them; its number is drawn between, so that the series is locked as briefly as can be."""
     session.flush()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, update
+from sqlalchemy import BigInteger, func, update
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from models.domain.ids import new_id
@@ -55,20 +55,32 @@ def of_invoice(session: Session, invoice_id: str) -> Sequence[Payment]:
     return session.exec(query.order_by(col(Payment.created_at), col(Payment.id))).all()
 
 
+def paid(session: Session, invoice_ids: Sequence[str]) -> Mapping[str, int]:
+    """The money that came for each of them, in minor units."""
+    query = (
+        select(Payment.invoice_id, func.sum(col(Payment.amount_minor)))
+        .where(col(Payment.invoice_id).in_(invoice_ids), Payment.state == PaymentState.PAID)
+        .group_by(col(Payment.invoice_id))
+    )
+    found = {invoice_id: int(amount) for invoice_id, amount in session.exec(query).all()}
+    return {one: found.get(one, 0) for one in invoice_ids}
+
+
 def unassigned(session: Session, subscription_id: str) -> Sequence[Payment]:
     """Money that came for a subscription and pays no invoice yet."""
     query = select(Payment).where(Payment.subscription_id == subscription_id, Payment.state == PaymentState.PAID)
     return session.exec(query.where(col(Payment.invoice_id).is_(None)).order_by(col(Payment.created_at), col(Payment.id))).all()
 
 
-def to_ask(session: Session, now: datetime, *, limit: int) -> Sequence[Payment]:
-    """Those whose gateway is to be asked, the longest waiting first."""
+def to_ask(session: Session, now: datetime, *, limit: int | None = None, without: Collection[str] = ()) -> Sequence[Payment]:
+    """Those whose gateway is to be asked, the longest waiting first; not those of which `without` has the ids."""
     query = select(Payment).where(Payment.state == PaymentState.PENDING, col(Payment.ask_at) <= now)
+    query = query.where(col(Payment.id).not_in(without))
     return session.exec(query.order_by(col(Payment.ask_at), col(Payment.id)).limit(limit)).all()
 
 
-def ask_later(session: Session, payment_id: str, *, at: datetime) -> None:
-    """The gateway does not know yet; it is asked again."""
+def ask_later(session: Session, payment_id: str, *, at: datetime | None) -> None:
+    """The gateway does not know yet; it is asked again then, or never."""
     session.exec(
         update(Payment)
         .where(col(Payment.id) == payment_id, col(Payment.state) == PaymentState.PENDING)

@@ -18,10 +18,10 @@ if chosen:
         ledger_panels.journal(viewer, queries.ask(ledger.entries, invoice_id=row.id).items)
     st.stop()
 rows = queries.ask(invoices.list_).items
-open_ = invoice_panels.opened(rows)
+open_ = queries.ask(invoices.unpaid)
 amount = invoice_panels.amounts(viewer, open_)
 layout.header(say("invoices.open", n=len(open_), amount=amount) if open_ else say("invoices.quiet"), note=say("invoices.note"))
 ledger_panels.parked(viewer, queries.ask(renewals.parked))
-names = {id: queries.ask(organizations.get, organization_id=id).name for id in {row.organization_id for row in rows}}
-ordered = [*open_, *(row for row in rows if row not in open_)]
+names = {id: queries.ask(organizations.get, organization_id=id).name for id in {row.organization_id for row in (*open_, *rows)}}
+ordered = invoice_panels.open_first(open_, rows)
 invoice_panels.listed(viewer, ordered, page="invoices", empty="invoices.none", organizations=names)

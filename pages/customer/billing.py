@@ -21,11 +21,11 @@ if not viewer.actor.may(Permission.SEE_OWN_BILLING, here.id):
     layout.empty(viewer, "billing.forbidden", icon="lock")
     st.stop()
 rows = queries.ask(invoices.list_, organization_id=here.id).items
-open_ = invoice_panels.opened(rows)
+open_ = queries.ask(invoices.unpaid, organization_id=here.id)
 amount = invoice_panels.amounts(viewer, open_)
 layout.header(say("billing.open", n=len(open_), amount=amount) if open_ else say("billing.nothing_open"))
 st.subheader(say("billing.next"), anchor=False)
 st.caption(say("billing.next_note"))
 invoice_panels.coming(viewer, queries.ask(renewals.coming, organization_id=here.id))
 with layout.card(say("billing.invoices"), note=say("billing.invoices_note"), key="invoices_card", stretch=False):
-    invoice_panels.listed(viewer, rows, page="billing", empty="billing.no_invoices")
+    invoice_panels.listed(viewer, invoice_panels.open_first(open_, rows), page="billing", empty="billing.no_invoices")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
 from app.gateways.payments import Script
-from app.services import renewals
+from app.services import invoices, renewals
+from app.services.invoices import InvoiceView
+from app.services.paging import Page
 from app.ui import queries
 from models.domain.access import MemberRole, StaffRole
+from models.store.invoices import InvoiceState
 from tests.orders.conftest import Shop, postgres, shop, store
 from tests.orders.test_renewals import MONTH, gateway, issued, paid, run
 from tests.pages.test_provisioning import page, said
@@ -61,6 +65,19 @@ def test_staff_note_money_that_came_and_see_the_books(billed: Shop) -> None:
     assert [one for one in support.button if one.key == f"received_{newest.id}"] == []
     books = said(page(billed, "admin/ledger", StaffRole.ANALYST))
     assert "debits equal credits" in books
+
+
+@pytest.mark.parametrize("at", ["admin/invoices", "customer/billing"])
+def test_what_is_open_is_shown_however_much_came_after_it(billed: Shop, at: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with billed.acting(billed.staff) as ctx:
+        newest = invoices.list_(ctx, states=(InvoiceState.PAID,), limit=1)
+    monkeypatch.setattr(invoices, "list_", _newest_first_of(newest, invoices.list_))
+    assert "1 invoice is open" in said(page(billed, at, StaffRole.BILLING if "admin" in at else MemberRole.OWNER))
+
+
+def _newest_first_of(newest: Page[InvoiceView], real: Callable[..., Page[InvoiceView]]) -> Callable[..., Page[InvoiceView]]:
+    """A list whose first part has paid ones alone, as when a hundred were paid since."""
+    return lambda ctx, *, states=None, **asked: newest if states is None else real(ctx, states=states, **asked)
 
 
 def test_staff_decide_about_missed_months(shop: Shop) -> None:

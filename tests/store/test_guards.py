@@ -49,6 +49,39 @@ def test_nothing_that_was_posted_changes(store: Store, attack: str) -> None:
         assert session.connection().execute(text("SELECT count(*), sum(amount_minor) FROM ledger_posting")).one() == (2, 0)
 
 
+LINE = "INSERT OR REPLACE INTO invoice_line VALUES ('inv_1', 1, 'itm', 0, 'x', '2026-11-22', '2026-12-22', 5, 0)"
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        ["INSERT OR REPLACE INTO ledger_entry SELECT id, key, kind, day, at, 'x' FROM ledger_entry"],
+        [
+            "INSERT OR REPLACE INTO ledger_posting SELECT entry_id, line, account, currency, 7, organization_id, NULL FROM ledger_posting"
+        ],
+        [
+            "INSERT INTO ledger_posting SELECT 'ent_2', line, account, currency, amount_minor, organization_id, NULL FROM ledger_posting",
+            "INSERT OR REPLACE INTO ledger_entry SELECT 'ent_2', key, kind, day, at, 'x' FROM ledger_entry",
+        ],
+        ["PRAGMA defer_foreign_keys = ON", LINE, LINE.replace("inv_1", "inv_2")],
+    ],
+)
+def test_nothing_is_replaced_on_sqlite(tmp_path, attack: list[str]) -> None:
+    made = fresh_sqlite(tmp_path)
+    posted(made, 5, -5)
+    with pytest.raises(IntegrityError, match=r"never changed or deleted|takes no line"), made.transaction() as session:
+        _all(session.connection(), attack)
+    with made.reading() as session:
+        assert session.connection().execute(text("SELECT id, memo FROM ledger_entry")).all() == [("ent_1", "")]
+        assert session.connection().execute(text("SELECT count(*), sum(amount_minor) FROM ledger_posting")).one() == (2, 0)
+    made.close()
+
+
+def _all(connection: Connection, statements: list[str]) -> None:
+    for statement in statements:
+        connection.execute(text(statement))
+
+
 @pytest.mark.parametrize("amounts", [(5, -4), (5,), (5, 5)])
 def test_what_does_not_balance_is_not_taken(store: Store, amounts: tuple[int, ...]) -> None:
     with pytest.raises(IntegrityError, match="does not add up"):

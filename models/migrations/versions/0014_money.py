@@ -47,6 +47,14 @@ RULES = (
         "takes no line after it is sealed",
     ),
 )
+ONCE = (
+    ("invoice", "(id = NEW.id) OR (number = NEW.number) OR (series = NEW.series AND year = NEW.year AND sequence = NEW.sequence) OR "
+     "(subscription_id = NEW.subscription_id AND period = NEW.period)"),
+    ("invoice_line", "(invoice_id = NEW.invoice_id AND line = NEW.line) OR (item_id = NEW.item_id AND period = NEW.period)"),
+    ("ledger_entry", "(id = NEW.id) OR (key = NEW.key)"),
+    ("ledger_posting", "(entry_id = NEW.entry_id AND line = NEW.line)"),
+)  # fmt: skip
+"""On SQLite, where INSERT OR REPLACE deletes what is in its way without asking the other triggers."""
 GUARDED = ("invoice", "invoice_line", "ledger_entry", "ledger_posting")
 
 
@@ -183,7 +191,8 @@ def upgrade() -> None:
 
 def _guard(connection: sa.Connection) -> None:
     sqlite = connection.dialect.name == "sqlite"
-    for table, kind, what, condition, why in RULES:
+    again = [(table, "again", "INSERT", f"EXISTS (SELECT 1 FROM {table} WHERE {same})", KEPT) for table, same in ONCE]
+    for table, kind, what, condition, why in (*RULES, *(again if sqlite else ())):
         name = f"{table}_{kind}"
         if sqlite:
             when = f" WHEN {condition}" if condition else ""
