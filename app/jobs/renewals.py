@@ -29,18 +29,24 @@ WORDS: Mapping[type[Decision], str] = {Charge: "invoices", Skip: "skipped", Park
 
 def preview(ctx: Context, due_at: datetime) -> Preview:
     """To whom and how much: what the run decides, and of whom it asks for money."""
-    decided = renewals.planned(ctx, due_at, limit=BATCH)
-    asked = invoices.to_ask(ctx, at=due_at, limit=BATCH)
+    decided = renewals.planned(ctx, due_at)
+    asked = invoices.to_ask(ctx, at=due_at)
     charges = [one for one in decided if isinstance(one, Charge)]
+    foreseen = invoices.foreseen(ctx, charges)
+    asks = len(asked) + len(foreseen)
     sums = ", ".join(
         f"{sum(one.total for one in charges if one.currency == currency)} {currency}"
         for currency in sorted({one.currency for one in charges})
     )
-    summary = f"{len(charges)} invoices would be issued{f' over {sums}' if sums else ''}; {len(asked)} payments would be asked for."
+    summary = f"{len(charges)} invoices would be issued{f' over {sums}' if sums else ''}; {asks} payments would be asked for."
     planned = [Planned(one.subscription_id, sentence(ctx, one)) for one in decided]
     planned += [
         Planned(one.invoice_id, f"ask {one.gateway} for {one.amount_minor} {one.currency}; when it pays, the invoice is paid")
         for one in asked
+    ]
+    planned += [
+        Planned(one.subscription_id, f"ask the gateway for {rest} {one.currency} of the invoice from {one.period.first} on")
+        for one, rest in foreseen
     ]
     return Preview(NAME, due_at, summary, tuple(planned))
 
@@ -83,31 +89,38 @@ def _begin(run: Run) -> None:
 
 
 def _issue(run: Run, gateway: PaymentGateway) -> None:
-    def one(ctx: Context, subscription_id: str) -> None:
-        decision = renewals.carry_out(ctx, subscription_id=subscription_id, gateway=gateway.name)
-        if decision is not None:
-            done.append(decision)
-
+    """One period after the other of everything that is due; what fails, or is another process's, is left for the next run."""
+    left: set[str] = set()
     while True:
         with run.reading() as ctx:
-            found = renewals.due(ctx, limit=BATCH)
-        done: list[Decision] = []
-        failed = run.counts["failed"]
-        run.each(found, one, word="looked at")
-        for decision in done:
-            run.count(WORDS[type(decision)])
-        if not done or run.counts["failed"] > failed:
+            found = renewals.due(ctx, limit=BATCH, without=left)
+        if not found:
             return
+        for subscription_id in found:
+            run.check()
+            decision = None
+            with run.telling(subscription_id):
+                with run.transaction() as ctx:
+                    made = renewals.carry_out(ctx, subscription_id=subscription_id, gateway=gateway.name)
+                decision = made
+                run.count("looked at")
+            if decision is None:
+                left.add(subscription_id)
+            else:
+                run.count(WORDS[type(decision)])
 
 
 def _ask(run: Run, known: Mapping[str, PaymentGateway]) -> None:
     """Every payment that waits is asked for once; the answer is written in a transaction of its own, if nobody was faster."""
+    asked: set[str] = set()
     while True:
         with run.reading() as ctx:
-            found = invoices.to_ask(ctx, at=ctx.now, limit=BATCH)
+            found = invoices.to_ask(ctx, at=ctx.now, limit=BATCH, without=asked)
         for one in found:
             run.check()
-            _ask_one(run, one, known.get(one.gateway))
+            asked.add(one.payment_id)
+            with run.telling(one.payment_id):
+                _ask_one(run, one, known.get(one.gateway))
         if len(found) < BATCH:
             return
 

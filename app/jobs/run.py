@@ -80,14 +80,19 @@ class Run:
         """`work` on every item in a transaction of its own; a failing item is counted and told, and never stops the rest."""
         for item in items:
             self.check()
-            try:
+            with self.telling(item):
                 with self.transaction() as ctx:
                     work(ctx, item)
-            except (ClaimLost, Stopping):
-                raise
-            except Exception as error:  # one item's failure must not stop the others, whatever it is; it is told at the end
-                self.count("failed")
-                self.problems.append(f"{item}: {error}")
-                log.warning("item failed", job=self.job, item=str(item), error=error)
-            else:
                 self.count(word)
+
+    @contextmanager
+    def telling(self, item: object) -> Iterator[None]:
+        """What fails inside is counted and told as that item's, and goes no further."""
+        try:
+            yield
+        except (ClaimLost, Stopping):
+            raise
+        except Exception as error:  # one item's failure must not stop the others, whatever it is; it is told at the end
+            self.count("failed")
+            self.problems.append(f"{item}: {error}")
+            log.warning("item failed", job=self.job, item=str(item), error=error)

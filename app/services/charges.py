@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from app.context import Context
 from app.services import audit, checkout
 from app.services.organizations import existing
@@ -12,12 +14,16 @@ from models.store import catalogue, subscriptions
 from models.store.instances import Instance
 from models.store.subscriptions import Subscription, SubscriptionItem
 
+SLIP = timedelta(minutes=10)
+"""A first item that lasted less was a slip of the hand, and is an empty time: nothing is charged for it."""
+
 
 def follow(ctx: Context, app: Instance) -> None:
     """Bring the money side of an adopted app in line with its row. For other services, which check rights; twice is once.
 
     A plan that costs begins a subscription at the catalogue's price in the organization's currency, from the end of the trial on if
-    there is one; another plan ends one item and begins the next at this moment; no plan, or an app off the record, ends it.
+    there is one; another plan ends one item and begins the next at this moment; no plan, or an app off the record, ends it. What was
+    put right within ten minutes of the beginning is charged as if it had been said so at once.
     """
     subscription = subscriptions.of_instance(ctx.session, app.id)
     plan = catalogue.plan_by_id(ctx.session, app.plan_id) if app.plan_id is not None and app.state in LIVING else None
@@ -87,8 +93,9 @@ def _charge(ctx: Context, app: Instance, subscription: Subscription, plan: catal
         raise Conflict(
             f"The plan {plan.name} has no price in {subscription.currency}, in which {app.name} is charged. Choose another."
         )
-    since = app.trial_until if subscription.state is SubscriptionState.TRIAL and app.trial_until is not None else ctx.now
     open_ = [one for one in subscriptions.items(ctx.session, subscription.id) if one.until is None]
+    going = any(one.since <= ctx.now for one in open_)
+    since = ctx.now if going else max(ctx.now, app.trial_until or ctx.now)
     if any((one.plan_id, one.price_minor) == (plan.id, price) and (one.since <= ctx.now or one.since == since) for one in open_):
         return
     _end_items(ctx, subscription)
@@ -99,10 +106,12 @@ def _charge(ctx: Context, app: Instance, subscription: Subscription, plan: catal
 
 
 def _end_items(ctx: Context, subscription: Subscription) -> None:
-    """From this moment on nothing is charged; what had not begun is an empty time."""
+    """From this moment on nothing is charged; what had not begun is an empty time, and so is a slip."""
+    first = min((one.since for one in subscriptions.items(ctx.session, subscription.id) if one.until != one.since), default=ctx.now)
     for one in subscriptions.items(ctx.session, subscription.id):
         if one.until is None:
-            one.until = max(ctx.now, one.since)
+            slip = one.since == first and ctx.now - one.since < SLIP
+            one.until = one.since if slip else max(ctx.now, one.since)
             ctx.session.add(one)
     ctx.session.flush()
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from app.context import Context
+from app.gateways.payments import DummyGateway
 from app.services import audit, invoices, settings
 from app.services.organizations import NOTHING_HERE, existing
 from models.domain import renewals as rules
@@ -16,7 +17,7 @@ from models.domain.periods import Anchor, anchored, period, resumed
 from models.domain.renewals import Charge, Close, Decision, Facts, Item, Park, Skip
 from models.domain.subscriptions import ENDED, SubscriptionState
 from models.domain.tax import PPN, TaxCategory, TaxRule
-from models.store import catalogue, instances, orders, subscriptions
+from models.store import catalogue, instances, orders, payments, subscriptions
 from models.store import renewals as store
 from models.store.renewals import Renewal
 from models.store.subscriptions import ItemKind, Subscription, SubscriptionItem
@@ -60,22 +61,23 @@ def begin(ctx: Context, *, limit: int) -> int:
         ctx.session.add(Renewal(subscription_id=row.id, anchor=anchor.day, zone=anchor.zone, next_at=period(anchor, 0).start))
     again = store.reopened(ctx.session, ctx.now, limit=limit)
     for known in again:
-        _reopen(ctx, known)
+        ctx.session.merge(_again(ctx, known))
     ctx.session.flush()
     return len(found) + len(again)
 
 
-def due(ctx: Context, *, limit: int) -> tuple[str, ...]:
-    """Ids of subscriptions of which a period is due, the longest due first."""
+def due(ctx: Context, *, limit: int, without: Collection[str] = ()) -> tuple[str, ...]:
+    """Ids of subscriptions of which a period is due, the longest due first; `without` are ids of others."""
     ctx.require(Permission.RUN_JOBS)
-    return tuple(row.subscription_id for row in store.due(ctx.session, ctx.now, limit=limit))
+    return tuple(row.subscription_id for row in store.due(ctx.session, ctx.now, limit=limit, without=without))
 
 
-def planned(ctx: Context, at: datetime, *, limit: int | None = None) -> tuple[Decision, ...]:
+def planned(ctx: Context, at: datetime) -> tuple[Decision, ...]:
     """What a run at that time decides about everything that is due then, by the facts as they are now. Writes nothing."""
     ctx.require(Permission.SEE_JOBS)
-    fresh = [_fresh(ctx, row) for row in store.beginning(ctx.session, at, limit=limit or 100_000)]
-    rows = [*store.due(ctx.session, at, limit=limit), *fresh]
+    fresh = [_fresh(ctx, row) for row in store.beginning(ctx.session, at)]
+    again = [_again(ctx, row) for row in store.reopened(ctx.session, at)]
+    rows = [*store.due(ctx.session, at), *fresh, *again]
     return tuple(decision for row in rows for decision in rules.decide(facts(ctx, row), at))
 
 
@@ -98,6 +100,9 @@ def carry_out(ctx: Context, *, subscription_id: str, gateway: str) -> Decision |
             following = period(known.anchor, row.next_index + 1).start
             if not store.advance(ctx.session, subscription_id, row.next_index, next_at=following):
                 return None
+            if following > ctx.now and row.missed:
+                row.missed = 0
+                ctx.session.add(row)
             if isinstance(first, Charge):
                 invoices.issue(ctx, first, known.tax, gateway=gateway)
         case Close():
@@ -121,8 +126,7 @@ def parked(ctx: Context) -> tuple[ParkedView, ...]:
     ctx.require(Permission.SEE_OWN_BILLING)
     found = []
     for row in store.parked(ctx.session):
-        decided = rules.decide(facts(ctx, row), ctx.now)
-        missed = decided[0].missed if decided and isinstance(decided[0], Park) else 0
+        missed = rules.missed(facts(ctx, row), ctx.now)
         organization = existing(ctx, _subscription(ctx, row.subscription_id).organization_id)
         found.append(ParkedView(row.subscription_id, organization.id, organization.name, row.parked_at or ctx.now, missed))
     return tuple(found)
@@ -131,20 +135,22 @@ def parked(ctx: Context) -> tuple[ParkedView, ...]:
 def release(ctx: Context, *, subscription_id: str, charge: bool) -> None:
     """Go on with one that was parked, by staff who may bill: every missed period is charged, or none of them and only what begins now.
 
-    Conflict when it is not parked.
+    One that was paid before its invoice, as an order is, gets its invoice in any case. Conflict when it is not parked.
     """
     ctx.require(Permission.MANAGE_OWN_BILLING)
     row = store.by_subscription(ctx.session, subscription_id)
     if row is None or row.parked_at is None:
         raise Conflict("This subscription does not wait for a person. Look again.")
     known = facts(ctx, row)
-    decided = rules.decide(known, ctx.now)
-    missed = decided[0].missed if decided and isinstance(decided[0], Park) else 0
+    missed = rules.missed(known, ctx.now)
     before = row.next_index
-    if not store.release(ctx.session, subscription_id, missed=missed):
+    if not store.release(ctx.session, subscription_id, missed=missed if charge else 0):
         raise Conflict("Somebody decided about this subscription just now. Look again.")
     ctx.session.refresh(row)
     if not charge:
+        first = rules.decide(replace(known, most=max(known.most, missed)), ctx.now)[:1]
+        if payments.unassigned(ctx.session, subscription_id) and first and isinstance(first[0], Charge):
+            invoices.issue(ctx, first[0], known.tax, gateway=DummyGateway.name)
         row.next_index = before + missed
         row.next_at = period(known.anchor, row.next_index).start
         ctx.session.add(row)
@@ -213,7 +219,7 @@ def _item(ctx: Context, subscription: Subscription, one: SubscriptionItem) -> It
 
 def _anchor(ctx: Context, row: Subscription) -> Anchor:
     order = orders.of_subscription(ctx.session, row.id)
-    begun = min(item.since for item in subscriptions.items(ctx.session, row.id))
+    begun = min(item.since for item in subscriptions.items(ctx.session, row.id) if item.until is None or item.until > item.since)
     at = order.decided_at if order is not None and order.decided_at is not None else begun
     return anchored(at, str(settings.get(ctx, "billing_zone")))
 
@@ -226,14 +232,19 @@ def _fresh(ctx: Context, row: Subscription) -> Renewal:
     )
 
 
-def _reopen(ctx: Context, row: Renewal) -> None:
-    """Go on where it stopped, or, when a full period passed meanwhile, from the day of the return on."""
+def _again(ctx: Context, row: Renewal) -> Renewal:
+    """The row as it goes on: where it stopped, or, when a full period passed meanwhile, from the day of the return on."""
     since = min(one.since for one in subscriptions.items(ctx.session, row.subscription_id) if one.until is None)
     anchor, index = resumed(Anchor(row.anchor, row.zone), row.next_index, since)
-    if index != row.next_index:
-        row.base, row.next_index, row.anchor = row.base + row.next_index, index, anchor.day
-    row.next_at = period(anchor, row.next_index).start
-    ctx.session.add(row)
+    moved = anchor.day != row.anchor
+    return Renewal(
+        subscription_id=row.subscription_id,
+        anchor=anchor.day,
+        zone=row.zone,
+        next_index=index,
+        base=row.base + (row.next_index if moved else 0),
+        next_at=period(anchor, index).start,
+    )
 
 
 def _subscription(ctx: Context, subscription_id: str) -> Subscription:

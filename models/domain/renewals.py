@@ -2,7 +2,9 @@
 
 Sources: one charge per item and period, every missed period emitted by itself in its order (Polar, Lago), and a bound on how many at once
 before a person looks (Kill Bill). Service dates stay those of the period however late the run is; issue and due dates are those of the run.
-What begins within a period that was charged already is charged from the next one on; what ended within one was charged in full.
+What is charged is what is there at one instant, so that of a plan and the one after it one is: when the period begins, and in the first
+one when the first of its items does. What begins later is charged from the next period on; what ended within one was charged in full.
+An item that never lasted a moment is none.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from models.domain.money import Money
-from models.domain.periods import Anchor, Period, begins, due, local_day
+from models.domain.periods import Anchor, Period, due, local_day
 from models.domain.periods import period as numbered
 from models.domain.subscriptions import ENDED, SubscriptionState
 from models.domain.tax import TaxLine, TaxRule, taxed
@@ -30,6 +32,10 @@ class Item:
     price: int
     since: datetime
     until: datetime | None = None
+
+    def lasts(self, after: datetime | None = None) -> bool:
+        """Whether it is more than an empty time, and goes on after that moment."""
+        return self.until is None or self.until > max(self.since, after or self.since)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +132,15 @@ def decide(facts: Facts, now: datetime) -> tuple[Decision, ...]:
     if len(periods) > facts.most:
         return (Park(facts.subscription_id, facts.organization_id, len(periods)),)
     made: list[Decision] = [_one(facts, period, now) for period in periods]
-    if end is not None and numbered(facts.anchor, facts.next_index + len(periods)).start >= end:
+    following = numbered(facts.anchor, facts.next_index + len(periods)).start
+    if end is not None and end <= following <= now:
         made.append(Close(facts.subscription_id, facts.organization_id))
     return tuple(made)
+
+
+def missed(facts: Facts, now: datetime) -> int:
+    """How many periods are due at `now`, however many a run takes at once."""
+    return len(due(facts.anchor, facts.next_index, now, until=_end(facts)))
 
 
 def coming(facts: Facts) -> Charge | None:
@@ -143,14 +155,14 @@ def coming(facts: Facts) -> Charge | None:
 
 def _end(facts: Facts) -> datetime | None:
     """When the last item ends; None while one goes on. A period that begins at or after it is not charged."""
-    ends = [item.until for item in facts.items]
+    ends = [item.until for item in facts.items if item.lasts()]
     if any(end is None for end in ends) and facts.state not in ENDED:
         return None
     return max((end for end in ends if end is not None), default=numbered(facts.anchor, facts.next_index).start)
 
 
 def _one(facts: Facts, period: Period, now: datetime) -> Charge | Skip:
-    there = [item for item in facts.items if _charged(item, period, facts.anchor.zone)]
+    there = _there(facts.items, period)
     if not there or facts.state in RESTING:
         return Skip(facts.subscription_id, facts.organization_id, period)
     done = taxed(
@@ -176,9 +188,13 @@ def _one(facts: Facts, period: Period, now: datetime) -> Charge | Skip:
     )
 
 
-def _charged(item: Item, period: Period, zone: str) -> bool:
-    """Whether it is there when the period begins; the day on which it began counts whole."""
-    return begins(local_day(item.since, zone), zone) <= period.start and (item.until is None or item.until > period.start)
+def _there(items: Sequence[Item], period: Period) -> list[Item]:
+    """Those that the period charges: there at its start, or, in the first one, when the first of them begins."""
+    lasting = [item for item in items if item.lasts(period.start)]
+    at = period.start
+    if period.index == 0:
+        at = max(at, min((item.since for item in lasting), default=at))
+    return [item for item in lasting if item.since <= at < period.end]
 
 
 def _after(item: Item, period: Period, zone: str) -> date:

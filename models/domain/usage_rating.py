@@ -181,8 +181,11 @@ def _charge(
     if not measured:
         return UsageCharge(key, meter, index, 0, 0, 0, 0, measured=False)
     whole = period(anchor, index)
-    mine = {one.source: one for one in readings if charged_in(anchor, one, lateness) == index}
-    used = sum(one.amount for one in mine.values())
-    late = sum(one.amount for one in mine.values() if one.at < whole.start)
+    known: dict[str, Reading] = {}
+    for one in sorted(readings, key=lambda one: aware(one.arrived)):
+        known.setdefault(one.source, one)  # as it came first, so that it is in one period only
+    mine = [one for one in known.values() if charged_in(anchor, one, lateness) == index]
+    used = sum(one.amount for one in mine)
+    late = sum(one.amount for one in mine if one.at < whole.start)
     billable = max(0, used - price.included)
     return UsageCharge(key, meter, index, used, late, billable, cost(billable, meter, price.per_unit))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 
-from sqlalchemy import Date, update
+from sqlalchemy import Date, or_, update
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from models.domain.subscriptions import ENDED, SubscriptionState
@@ -29,7 +29,7 @@ class Renewal(SQLModel, table=True):
     """So many periods were counted before this anchor: who comes back after a while gets a new one, and the count goes on."""
     next_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
     missed: int = 0
-    """So many periods at once a person has allowed."""
+    """So many periods at once a person has allowed, until none is due any more."""
     parked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
@@ -37,9 +37,20 @@ def by_subscription(session: Session, subscription_id: str) -> Renewal | None:
     return session.get(Renewal, subscription_id)
 
 
-def beginning(session: Session, now: datetime, *, limit: int) -> Sequence[Subscription]:
-    """Subscriptions with an item that has begun and no row here yet; not those whose order waits for its money."""
-    begun = select(SubscriptionItem.subscription_id).where(col(SubscriptionItem.since) <= now)
+def beginning(session: Session, now: datetime, *, limit: int | None = None) -> Sequence[Subscription]:
+    """Subscriptions with an item that has begun and no row here yet; not those whose order waits for its money.
+
+    An item that never lasted a moment has not begun, nor has one that waits for the end of a trial which nobody has ended yet.
+    """
+    lasts = or_(col(SubscriptionItem.until).is_(None), col(SubscriptionItem.until) > col(SubscriptionItem.since))
+    waits = (
+        select(SubscriptionItem.id)
+        .join(Subscription, col(Subscription.id) == col(SubscriptionItem.subscription_id))
+        .where(Subscription.state == SubscriptionState.TRIAL, col(SubscriptionItem.since) >= col(Subscription.trial_until))
+    )
+    begun = select(SubscriptionItem.subscription_id).where(
+        col(SubscriptionItem.since) <= now, lasts, col(SubscriptionItem.id).not_in(waits)
+    )
     query = (
         select(Subscription)
         .where(col(Subscription.state).not_in(_NOT_YET), col(Subscription.id).in_(begun))
@@ -48,7 +59,7 @@ def beginning(session: Session, now: datetime, *, limit: int) -> Sequence[Subscr
     return session.exec(query.order_by(col(Subscription.created_at), col(Subscription.id)).limit(limit)).all()
 
 
-def reopened(session: Session, now: datetime, *, limit: int) -> Sequence[Renewal]:
+def reopened(session: Session, now: datetime, *, limit: int | None = None) -> Sequence[Renewal]:
     """Those that were over and have an item again that has begun."""
     begun = select(SubscriptionItem.subscription_id).where(
         col(SubscriptionItem.since) <= now, col(SubscriptionItem.until).is_(None)
@@ -62,9 +73,10 @@ def reopened(session: Session, now: datetime, *, limit: int) -> Sequence[Renewal
     return session.exec(query.order_by(col(Renewal.subscription_id)).limit(limit)).all()
 
 
-def due(session: Session, now: datetime, *, limit: int | None = None) -> Sequence[Renewal]:
-    """Those with a period to charge that wait for nobody, the longest due first."""
+def due(session: Session, now: datetime, *, limit: int | None = None, without: Collection[str] = ()) -> Sequence[Renewal]:
+    """Those with a period to charge that wait for nobody, the longest due first; not those of which `without` has the ids."""
     query = select(Renewal).where(col(Renewal.next_at) <= now, col(Renewal.parked_at).is_(None))
+    query = query.where(col(Renewal.subscription_id).not_in(without))
     return session.exec(query.order_by(col(Renewal.next_at), col(Renewal.subscription_id)).limit(limit)).all()
 
 

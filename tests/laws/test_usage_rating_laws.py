@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
@@ -70,6 +71,14 @@ def test_what_is_known_when_a_period_closes_is_all_of_its_charge(told, index):
     )
     with pytest.raises(Conflict, match="not complete yet"):
         rated("itm", Meter.EGRESS, FREE, told, ANCHOR, index, now - timedelta(seconds=1))
+
+
+@quick
+@given(readings(), st.integers(0, 200))
+def test_a_reading_that_is_told_again_later_is_charged_as_it_came_first(told, days):
+    again = [replace(one, arrived=one.arrived + timedelta(days=days)) for one in told]
+    charges = [rated("itm", Meter.EGRESS, FREE, again + told, ANCHOR, index, START + timedelta(days=999)) for index in range(20)]
+    assert charges == [rated("itm", Meter.EGRESS, FREE, told, ANCHOR, index, START + timedelta(days=999)) for index in range(20)]
 
 
 @quick

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 from sqlmodel import select
 
-from app.gateways.payments import Script, SimulatedGateway
+from app.gateways.payments import DummyGateway, Script, SimulatedGateway
 from app.jobs import renewals as job
 from app.jobs import runner
 from app.services import decisions, invoices, ledger, operations, renewals
@@ -108,7 +108,7 @@ def test_months_late_each_period_is_emitted_in_its_order(shop: Shop) -> None:
     assert balance(shop)["1020"] == 3 * placed.price_minor
 
 
-@pytest.mark.parametrize(("charge", "count"), [(True, 6), (False, 1)])
+@pytest.mark.parametrize(("charge", "count"), [(True, 6), (False, 2)])
 def test_too_many_at_once_wait_for_a_person(shop: Shop, charge: bool, count: int) -> None:
     placed = paid(shop)
     shop.clock.advance(timedelta(days=160))
@@ -145,7 +145,8 @@ def test_the_preview_is_what_the_run_does(shop: Shop, monkeypatch: pytest.Monkey
         foreseen = renewals.planned(ctx, ctx.now)
         told = job.preview(ctx, ctx.now)
         sentences = [job.sentence(ctx, one) for one in foreseen]
-    assert [one.action for one in told.planned] == sentences
+    assert [one.action for one in told.planned][: len(sentences)] == sentences
+    known = set(gateway(shop).charges())
     assert any("charge Kopi Kita" in one and "container, starter" in one for one in sentences)
     done: list[Decision] = []
     real = renewals.carry_out
@@ -160,6 +161,9 @@ def test_the_preview_is_what_the_run_does(shop: Shop, monkeypatch: pytest.Monkey
     run(shop)
     by_subscription = sorted(done, key=lambda one: [row.subscription_id for row in foreseen].index(one.subscription_id))
     assert by_subscription == list(foreseen)
+    asked = set(gateway(shop).charges()) - known
+    assert len(asked) == len(told.planned) - len(sentences) > 0
+    assert f"{len(asked)} payments would be asked for" in told.summary
     charges = [one for one in foreseen if isinstance(one, Charge)]
     assert len(charges) >= 5
     written = issued(shop)[before:]
@@ -198,6 +202,10 @@ def test_a_declined_charge_leaves_the_invoice_open_and_says_why(
     with shop.store.reading() as session:
         (row,) = payments.of_invoice(session, issued(shop)[1].id)
     assert (row.state, row.decline) == (PaymentState.FAILED, script.value)
+    with shop.acting(shop.staff) as ctx:
+        assert invoices.received(ctx, invoice_id=row.invoice_id).state is InvoiceState.PAID
+    assert "1100" not in balance(shop)
+    assert "2300" not in balance(shop)
 
 
 def test_staff_say_that_money_came_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,6 +224,55 @@ def test_staff_say_that_money_came_once(shop: Shop, monkeypatch: pytest.MonkeyPa
         with pytest.raises(Conflict, match="does not wait for money"):
             invoices.received(ctx, invoice_id=open_.id)
     assert "1100" not in balance(shop)
+
+
+def test_what_the_gateway_took_beside_money_by_hand_is_the_customers_credit(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    paid(shop)
+    run(shop)
+    scripted = gateway(shop, Script.TIMEOUT)
+    monkeypatch.setattr("app.gateways.payments.of", lambda _: scripted)
+    shop.clock.advance(MONTH)
+    run(shop, error="did not answer in time")
+    open_ = issued(shop)[1]
+    with shop.acting(shop.staff) as ctx:
+        invoices.received(ctx, invoice_id=open_.id)
+    run(shop)
+    with shop.store.reading() as session:
+        found = {row.key: (row.gateway, row.state) for row in payments.of_invoice(session, open_.id)}
+    assert found == {
+        f"invoice:{open_.id}:1": ("simulated", PaymentState.PAID),
+        f"invoice:{open_.id}:hand": ("manual", PaymentState.PAID),
+    }
+    assert balance(shop)["2300"] == -open_.total_minor
+    assert "1100" not in balance(shop)
+    assert scripted.charges()[f"invoice:{open_.id}:1"][0] == open_.total_minor
+
+
+def test_what_waits_for_a_transfer_is_not_asked_for_after_it_came(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    paid(shop)
+    run(shop)
+    monkeypatch.setattr("app.gateways.payments.of", lambda _: DummyGateway())
+    shop.clock.advance(MONTH)
+    run(shop)
+    open_ = issued(shop)[1]
+    with shop.acting(shop.staff) as ctx:
+        invoices.received(ctx, invoice_id=open_.id)
+        assert invoices.to_ask(ctx, at=ctx.now + MONTH, limit=9) == ()
+
+
+def test_money_that_came_in_part_leaves_the_rest_open(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    placed = paid(shop)
+    monkeypatch.setattr("app.gateways.payments.of", lambda _: gateway(shop, Script.PENDING))
+    with shop.store.transaction() as session:
+        (row,) = payments.unassigned(session, placed.subscription_id)
+        row.amount_minor -= 1000
+        session.add(row)
+    run(shop)
+    (one,) = issued(shop)
+    assert (one.state, one.open_minor) == (InvoiceState.OPEN, 1000)
+    with shop.acting(shop.staff) as ctx:
+        assert invoices.received(ctx, invoice_id=one.id).open_minor == 0
+    assert balance(shop)["1020"] == placed.price_minor
 
 
 def test_an_app_that_is_deleted_is_charged_no_further(shop: Shop) -> None:
