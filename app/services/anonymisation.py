@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from app.auth import totp
 from app.context import Context
-from app.services import audit
+from app.services import audit, charges
 from app.services.organizations import OrganizationView, existing, view
 from models.domain.access import Permission
 from models.domain.errors import Conflict, Invalid
@@ -49,7 +49,7 @@ def anonymise(ctx: Context, *, organization_id: str, typed_name: str) -> Anonymi
 
     Its name goes, and the accounts of members who are nowhere else; names and addresses go from audit, mails and invitations, and
     what people wrote for their apps. Ids, roles, instances, plans, times and every number stay, so that sums over the past do not
-    change. Conflict while Moorage still runs an app of it.
+    change. Nothing is charged any more. Conflict while Moorage still runs an app of it.
     """
     ctx.require(Permission.MANAGE_ORGANIZATIONS)
     row = existing(ctx, organization_id)
@@ -61,6 +61,8 @@ def anonymise(ctx: Context, *, organization_id: str, typed_name: str) -> Anonymi
         raise Conflict(
             f"{row.name} still has apps that Moorage runs: {', '.join(running)}. Delete them first; their data goes with them."
         )
+    for app in apps:
+        charges.end(ctx, app)
     before = row.standing
     if not organizations.move(ctx.session, row.id, before, move(before, Standing.ANONYMISED)):
         raise Conflict("Somebody changed the organization's standing just now. Look again.")

@@ -31,9 +31,8 @@ def follow(ctx: Context, app: Instance) -> None:
     if plan is not None:
         subscription = _begun(ctx, app, subscription)
         _charge(ctx, app, subscription, plan)
-    elif subscription is not None:
-        _end_items(ctx, subscription)
-        _to(ctx, subscription, SubscriptionState.EXPIRED)
+    else:
+        end(ctx, app)
     after = _told(ctx, subscription)
     if after != before and subscription is not None:
         audit.record(
@@ -44,6 +43,14 @@ def follow(ctx: Context, app: Instance) -> None:
             before=before,
             after=after | {"app": app.name},
         )
+
+
+def end(ctx: Context, app: Instance) -> None:
+    """Nothing is charged for an adopted app any more, whatever its row says. For other services, which check rights; twice is once."""
+    subscription = subscriptions.of_instance(ctx.session, app.id)
+    if subscription is not None:
+        _end_items(ctx, subscription)
+        _to(ctx, subscription, SubscriptionState.EXPIRED)
 
 
 def prolong(ctx: Context, app: Instance) -> None:

@@ -13,11 +13,13 @@ from app.services.organizations import NOTHING_HERE, existing
 from models.domain import renewals as rules
 from models.domain.access import Permission
 from models.domain.errors import Conflict, NotFound
+from models.domain.organizations import ENDED as CLOSED
 from models.domain.periods import Anchor, anchored, period, resumed
 from models.domain.renewals import Charge, Close, Decision, Facts, Item, Park, Skip
 from models.domain.subscriptions import ENDED, SubscriptionState
 from models.domain.tax import PPN, TaxCategory, TaxRule
-from models.store import catalogue, instances, orders, payments, subscriptions
+from models.store import catalogue, instances, orders, payments, specifications, subscriptions
+from models.store import invoices as documents
 from models.store import renewals as store
 from models.store.renewals import Renewal
 from models.store.subscriptions import ItemKind, Subscription, SubscriptionItem
@@ -194,6 +196,9 @@ def facts(ctx: Context, row: Renewal) -> Facts:
         bool(settings.get(ctx, "prices_with_tax")),
         max(int(settings.get(ctx, "catch_up_periods")), row.missed),
         timedelta(days=int(settings.get(ctx, "payment_days"))),
+        str(settings.get(ctx, "billing_zone")),
+        documents.last_day(ctx.session, invoices.SERIES),
+        _rests(ctx, subscription, items),
     )
 
 
@@ -204,6 +209,14 @@ def tax_rule(ctx: Context, organization_id: str) -> TaxRule:
     if existing(ctx, organization_id).country in AT_HOME:
         return PPN
     return TaxRule(TaxCategory.ZERO_RATED, "PPN", reason="Service for a customer abroad.")
+
+
+def _rests(ctx: Context, row: Subscription, items: Sequence[SubscriptionItem]) -> bool:
+    """Whether nothing is charged because its app is suspended, or its organization is closed."""
+    if existing(ctx, row.organization_id).standing in CLOSED:
+        return True
+    newest = [specifications.newest(ctx.session, id) for id in {one.instance_id for one in items if one.until is None} if id]
+    return any(one is not None and one.suspended for one in newest)
 
 
 def _item(ctx: Context, subscription: Subscription, one: SubscriptionItem) -> Item:

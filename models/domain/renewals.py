@@ -43,7 +43,8 @@ class Facts:
     """What is known of one subscription. `next_index` is the first period that was not charged.
 
     `base`: so many periods were counted before this anchor. `inclusive`: prices have their tax in them. `most`: so many periods at once
-    are charged without a person; `terms`: the time to pay.
+    are charged without a person; `terms`: the time to pay. `zone` is the seller's own now, in which the day of issue falls,
+    `not_before` the day of the last invoice. `resting`: nothing is charged, whatever its state, as while its app is suspended.
     """
 
     subscription_id: str
@@ -58,6 +59,9 @@ class Facts:
     inclusive: bool
     most: int
     terms: timedelta
+    zone: str
+    not_before: date | None = None
+    resting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +167,7 @@ def _end(facts: Facts) -> datetime | None:
 
 def _one(facts: Facts, period: Period, now: datetime) -> Charge | Skip:
     there = _there(facts.items, period)
-    if not there or facts.state in RESTING:
+    if not there or facts.resting or facts.state in RESTING:
         return Skip(facts.subscription_id, facts.organization_id, period)
     done = taxed(
         [TaxLine(Money(item.price, facts.currency), facts.tax) for item in there], facts.currency, inclusive=facts.inclusive
@@ -172,7 +176,8 @@ def _one(facts: Facts, period: Period, now: datetime) -> Charge | Skip:
         Line(item.id, item.what, period.first, _after(item, period, facts.anchor.zone), told.net.minor, told.tax.minor)
         for item, told in zip(there, done.lines, strict=True)
     )
-    issued = max(local_day(now, facts.anchor.zone), period.first)
+    today = local_day(now, facts.zone)
+    issued = max(today, facts.not_before or today)
     return Charge(
         facts.subscription_id,
         facts.organization_id,

@@ -147,6 +147,13 @@ def next_number(session: Session, series: str, year: int) -> int:
     return int(found)
 
 
+def last_day(session: Session, series: str) -> date | None:
+    """The day of the newest of a series: an earlier one would go backwards. None before the first."""
+    query = select(Invoice).where(Invoice.series == series).order_by(col(Invoice.year).desc(), col(Invoice.sequence).desc())
+    newest = session.exec(query.limit(1)).first()
+    return newest.issued_on if newest else None
+
+
 def search(
     session: Session,
     *,

@@ -22,7 +22,7 @@ HOUR = timedelta(hours=1)
 def facts(*items: Item, state: SubscriptionState = SubscriptionState.ACTIVE, begun: datetime = SIXTH, index: int = 0) -> Facts:
     anchor = Anchor((begun + 7 * HOUR).date())
     tax = TaxRule(TaxCategory.NOT_REGISTERED, reason="none")
-    return Facts("sub", "org", state, "IDR", anchor, index, 0, items, tax, True, 3, 8 * DAY)
+    return Facts("sub", "org", state, "IDR", anchor, index, 0, items, tax, True, 3, 8 * DAY, "Asia/Jakarta")
 
 
 def charged(decided: tuple[Decision, ...]) -> list[list[str]]:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from sqlmodel import select
 
 from app.gateways.payments import Charge, DummyGateway, Receipt
 from app.jobs import renewals as job
-from app.services import renewals, settings
+from app.services import organizations, renewals, settings, suspension
 from app.services.renewals import carry_out
 from models.domain import renewals as rules
 from models.domain.access import job_actor
+from models.domain.organizations import Standing
 from models.domain.subscriptions import SubscriptionState
 from models.store import payments, subscriptions
 from models.store import renewals as rows
-from models.store.invoices import InvoiceState
+from models.store.invoices import Invoice, InvoiceState
 from models.store.renewals import Renewal
 from tests.orders.conftest import Shop
 from tests.orders.test_renewals import MONTH, balance, issued, paid, run
@@ -135,3 +137,55 @@ def test_who_comes_back_is_foreseen_from_the_day_of_the_return_on(shop: Shop, mo
         row = rows.by_subscription(session, back)
         assert row is not None
         assert (row.anchor, row.next_index) == (date(2026, 11, 22), 1)
+
+
+def test_days_of_issue_never_go_backwards_when_the_sellers_zone_changes(shop: Shop) -> None:
+    subscribed(shop, 1)
+    shop.clock.advance(timedelta(hours=8))  # the next day in Jakarta
+    run(shop)
+    with shop.acting(shop.staff) as ctx:
+        settings.put(ctx, key="billing_zone", value="UTC")
+    subscribed(shop, 1)
+    run(shop)
+    with shop.store.reading() as session:
+        found = [(one.number, one.issued_on) for one in session.exec(select(Invoice).order_by(Invoice.number)).all()]
+    assert found == [("INV-2026-000001", date(2026, 11, 23)), ("INV-2026-000002", date(2026, 11, 23))]
+
+
+def test_an_old_subscription_is_issued_in_the_sellers_year(shop: Shop) -> None:
+    shop.clock.advance(timedelta(days=8, hours=6))
+    subscribed(shop, 1)  # on 1 December in Jakarta
+    run(shop)
+    with shop.acting(shop.staff) as ctx:
+        settings.put(ctx, key="billing_zone", value="UTC")
+    shop.clock.advance(datetime(2026, 12, 31, 20, tzinfo=UTC) - shop.clock.now())
+    run(shop)
+    assert [(one.number, one.first) for one in issued(shop)] == [
+        ("INV-2026-000001", date(2026, 12, 1)),
+        ("INV-2026-000002", date(2027, 1, 1)),
+    ]
+
+
+def test_a_suspended_app_is_charged_nothing_until_it_is_resumed(shop: Shop) -> None:
+    placed = paid(shop)
+    shop.work()
+    run(shop)
+    with shop.acting(shop.staff) as ctx:
+        suspension.suspend(ctx, instance_id=placed.instance_id, reason="Unpaid")
+    shop.work()
+    shop.clock.advance(MONTH)
+    assert run(shop)["skipped"] == 1
+    with shop.acting(shop.staff) as ctx:
+        suspension.resume(ctx, instance_id=placed.instance_id)
+    shop.work()
+    shop.clock.advance(MONTH)
+    run(shop)
+    assert [one.first for one in issued(shop)] == [date(2026, 11, 22), date(2027, 1, 22)]
+
+
+def test_a_closed_organization_is_charged_nothing(shop: Shop) -> None:
+    subscribed(shop, 1)
+    with shop.acting(shop.staff) as ctx:
+        organizations.set_standing(ctx, organization_id=shop.customer.organization.id, standing=Standing.CLOSED)
+    assert run(shop)["skipped"] == 1
+    assert issued(shop) == []

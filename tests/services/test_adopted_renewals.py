@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from app.services import adoption, renewals, trials
+from app.services import adoption, organizations, renewals, trials
+from app.services.anonymisation import anonymise
+from models.domain.organizations import Standing
 from models.domain.renewals import Charge
+from models.domain.subscriptions import SubscriptionState
 from tests.services.test_charges import DAY, FORTNIGHT, Books, books
 from tests.stories import NOW, a_job
 
@@ -92,3 +95,16 @@ def test_a_second_trial_is_charged_from_its_end(books: Books) -> None:
     assert [one.since for one in books.items if one.until is None] == [NOW + 40 * DAY]
     books.later(41)
     assert charged(books) == [("2027-01-01", "n8n, small", 100_000)]
+
+
+def test_an_organization_that_is_forgotten_is_charged_nothing_any_more(books: Books) -> None:
+    books.adopt(plan_id=books.small)
+    assert len(charged(books)) == 1
+    books.later(3)
+    kopi = books.kopi.organization
+    organizations.set_standing(books.ctx, organization_id=kopi.id, standing=Standing.CLOSED)
+    anonymise(books.ctx, organization_id=kopi.id, typed_name=kopi.name)
+    assert [one.until for one in books.items] == [NOW + 3 * DAY]
+    assert books.subscription.state is SubscriptionState.EXPIRED
+    books.later(60)
+    assert charged(books) == []
