@@ -59,8 +59,7 @@ def begin(ctx: Context, *, limit: int) -> int:
     ctx.require(Permission.RUN_JOBS)
     found = store.beginning(ctx.session, ctx.now, limit=limit)
     for row in found:
-        anchor = _anchor(ctx, row)
-        ctx.session.add(Renewal(subscription_id=row.id, anchor=anchor.day, zone=anchor.zone, next_at=period(anchor, 0).start))
+        store.add(ctx.session, _fresh(ctx, row))
     again = store.reopened(ctx.session, ctx.now, limit=limit)
     for known in again:
         ctx.session.merge(_again(ctx, known))

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import date, datetime
 
 from sqlalchemy import Date, or_, update
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from models.domain.subscriptions import ENDED, SubscriptionState
@@ -35,6 +36,16 @@ class Renewal(SQLModel, table=True):
 
 def by_subscription(session: Session, subscription_id: str) -> Renewal | None:
     return session.get(Renewal, subscription_id)
+
+
+def add(session: Session, row: Renewal) -> bool:
+    """Write it; False when another process wrote one of its subscription just now."""
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError:
+        return False
+    return True
 
 
 def beginning(session: Session, now: datetime, *, limit: int | None = None) -> Sequence[Subscription]:

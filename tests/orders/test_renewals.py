@@ -20,6 +20,7 @@ from models.store import payments, subscriptions
 from models.store import renewals as rows
 from models.store.invoices import Invoice, InvoiceState
 from models.store.payments import PaymentState
+from models.store.renewals import Renewal
 from tests.orders.conftest import Shop
 from tests.stories import a_member, a_stranger
 
@@ -335,6 +336,7 @@ def test_another_process_at_the_same_period_writes_nothing(shop: Shop) -> None:
     with shop.acting(job_actor("test")) as ctx:
         renewals.begin(ctx, limit=10)
     with shop.acting(job_actor("test")) as ctx:
+        assert not rows.add(ctx.session, Renewal(subscription_id=placed.subscription_id, anchor=date(2026, 11, 22), zone="UTC"))
         row = rows.by_subscription(ctx.session, placed.subscription_id)
         assert row is not None
         known = renewals.facts(ctx, row)
