@@ -137,6 +137,9 @@ class BackupDriver(Background):
         app_backups.check(
             heart.watched(self._content(turn)), turn.wanted.template, tuple(turn.parts)
         )  # before anything is overwritten
+        with self._container.transaction(ACTOR, "job") as ctx:
+            if not turns.writes(ctx, turn):
+                raise TurnLost("Another process works on this restore now; this one stops.")
         app_backups.write(self._commands, turn.wanted, where, heart.watched(self._content(turn)), turn.parts)
         with self._container.transaction(ACTOR, "job") as ctx:
             turns.restored(ctx, turn)

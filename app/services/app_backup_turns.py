@@ -10,7 +10,7 @@ from datetime import timedelta
 from app.auth.seal import Seal
 from app.context import Context
 from app.gateways.backup_target import Stored
-from app.services import audit, changesets, credentials, outbox, settings, specifications
+from app.services import audit, changesets, credentials, outbox, settings, specifications, stillness
 from models.domain import app_backups as rules
 from models.domain.access import Permission
 from models.domain.app_backups import BackupReason, BackupState, RestoreKind, RestoreState
@@ -120,7 +120,9 @@ def take_restore(ctx: Context, *, restore_id: str, holder: str, seal: Seal, leas
     ctx.session.refresh(known)
     if instance is not None and known.state is RestoreState.WANTED and known.again_at <= ctx.now:
         saving = store.open_of(ctx.session, instance.id)
-        if _busy(ctx, instance) or (saving is not None and saving.state is BackupState.RUNNING):
+        # what waits for this restore is not waited for
+        busy = _busy(ctx, instance) and not known.writing
+        if busy or (saving is not None and saving.state is BackupState.RUNNING):
             _wait(ctx, known, "Another change or backup of the app is finished first.", LOOK)
             return None
     row = store.claim(ctx.session, AppRestore, restore_id, holder=holder, now=ctx.now, until=ctx.now + lease)
@@ -205,6 +207,18 @@ def saved(ctx: Context, turn: BackupTurn, stored: Stored, parts: Sequence[tuple[
     return True
 
 
+def writes(ctx: Context, turn: RestoreTurn) -> bool:
+    """From now on it overwrites what is there; False when the turn is lost, and then it must not."""
+    ctx.require(Permission.RUN_JOBS)
+    row = store.held_by(ctx.session, AppRestore, turn.id, holder=turn.holder, turn=turn.turn)
+    if row is None:
+        return False
+    row.writing = True
+    ctx.session.add(row)
+    ctx.session.flush()
+    return True
+
+
 def restored(ctx: Context, turn: RestoreTurn) -> bool:
     """Everything is back: the app runs again. False when the turn is lost."""
     ctx.require(Permission.RUN_JOBS)
@@ -240,17 +254,20 @@ def _fail_backup(ctx: Context, row: AppBackup, instance: Instance | None, reason
 
 def _fail_restore(ctx: Context, row: AppRestore, instance: Instance | None, reason: str) -> None:
     row.state = rules.move_restore(row.state, RestoreState.FAILED)
-    _close(ctx, row, reason)
+    _close(ctx, row, f"{reason} {stillness.HALF}" if row.writing else reason)
     if instance is None:
         return
     _note(ctx, instance, "app_backups.restore_fail", row.id, {"why": reason, "backup": row.backup_id})
     if row.kind is not RestoreKind.DRILL and instance.state not in (State.DELETING, State.GONE):
-        _run_again(ctx, instance)
+        if not row.writing:
+            _run_again(ctx, instance)
+        elif instance.state is not State.STOPPED:
+            _goto(ctx, instance, State.DEGRADED)  # its door would be open, with nothing behind it
     outbox.alert_staff(
         ctx,
         key=f"app-restore:{row.id}",
         title=f"A backup of {instance.name} in {instance.namespace} could not be brought back",
-        body=f"{reason} The app was started again with what it has now.",
+        body=f"{reason} {stillness.HALF if row.writing else 'The app was started again with what it has now.'}",
         link=f"{ctx.address}/provisioning",
     )
 

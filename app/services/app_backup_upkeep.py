@@ -46,8 +46,10 @@ def begin(ctx: Context, *, instance_id: str) -> None:
 
 
 def _held(ctx: Context, instance_id: str) -> bool:
-    """Whether it is being saved already, or brought to another version: then what is there belongs to neither of the two."""
-    return store.open_of(ctx.session, instance_id) is not None or upgrades.open_of(ctx.session, instance_id) is not None
+    """Whether it is being saved already, or what is there is nothing whole: during an upgrade, or after half a restore."""
+    session = ctx.session
+    going = store.open_of(session, instance_id) or upgrades.open_of(session, instance_id)
+    return going is not None or store.spoiled(session, instance_id)
 
 
 def over(ctx: Context, *, limit: int) -> tuple[str, ...]:

@@ -109,6 +109,8 @@ def ask(ctx: Context, *, instance_id: str) -> BackupView:
     row, wish = _operated(ctx, instance_id)
     if not _savable(ctx, row, wish):
         raise Conflict(f"{row.name} keeps nothing that could be saved.")
+    if store.spoiled(ctx.session, row.id):
+        raise Conflict(f"What {row.name} keeps is overwritten in part. Bring a backup back again first.")
     if upgrades.open_of(ctx.session, row.id) is not None:
         raise Conflict(f"{row.name} is being brought to another version now. Wait until that is over.")
     if store.open_of(ctx.session, row.id) is not None:
@@ -176,6 +178,7 @@ def begin(ctx: Context, backup: AppBackup, row: Instance, kind: RestoreKind) -> 
         backup_id=backup.id,
         instance_id=row.id,
         kind=kind,
+        writing=store.spoiled(ctx.session, row.id),
         again_at=ctx.now,
         created_by_name=ctx.actor.name,
         created_at=ctx.now,

@@ -118,4 +118,5 @@ def _idle(ctx: Context, instance_id: str) -> bool:
         rows.open_of(ctx.session, instance_id) is None
         and upgrades.open_of(ctx.session, instance_id) is None
         and not app_backups.holds_still(ctx.session, instance_id)
+        and not app_backups.spoiled(ctx.session, instance_id)
     )

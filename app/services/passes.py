@@ -81,7 +81,7 @@ def take(ctx: Context, *, change_set_id: str, holder: str, lease: timedelta = LE
     row.generation, row.started_at = specification.generation, row.started_at or ctx.now
     ctx.session.add(row)
     ctx.session.flush()
-    waited = stillness.waits(ctx, instance)
+    waited = stillness.waits(ctx, instance, removes=row.purpose is Purpose.REMOVE)
     if row.purpose is Purpose.REMOVE:
         _goto(ctx, instance, State.DELETING)
         if not waited:

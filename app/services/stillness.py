@@ -17,14 +17,20 @@ from models.store.instances import Instance
 from provisioner.app_backups import parts
 
 LOOK = timedelta(seconds=2)
+HALF = "What it keeps is overwritten in part, so it stands still. Bring a backup back again."
 NO_BACKUP = ("no_backup", "", "")
 """What somebody said yes to who deletes an app without a last backup."""
 
 
-def waits(ctx: Context, instance: Instance) -> str:
-    """Why nothing may be brought into the cluster for the app now; empty when it may. Holds the app's lock."""
+def waits(ctx: Context, instance: Instance, *, removes: bool) -> str:
+    """Why nothing may be brought into the cluster for the app now; empty when it may. Holds the app's lock.
+
+    What is half overwritten by a restore may only be removed, until a restore has come to its end.
+    """
     locks.hold(ctx.session, f"instance:{instance.id}")
-    return "A backup needs the app to stand still." if store.holds_still(ctx.session, instance.id) else ""
+    if store.holds_still(ctx.session, instance.id):
+        return "A backup needs the app to stand still."
+    return HALF if store.spoiled(ctx.session, instance.id) and not removes else ""
 
 
 def saved_before(ctx: Context, row: ChangeSet, instance: Instance) -> tuple[bool, str]:

@@ -292,6 +292,7 @@ def _busy(ctx: Context, row: Instance) -> bool:
         or store.open_of(session, row.id) is not None
         or changes.open_of(session, row.id) is not None
         or app_backups.open_restore_of(session, row.id) is not None
+        or app_backups.spoiled(session, row.id)
     )
 
 

@@ -84,6 +84,8 @@ class AppRestore(SQLModel, table=True):
     backup_id: str = Field(foreign_key="app_backup.id", index=True)
     instance_id: str = Field(foreign_key="instance.id")
     kind: RestoreKind = Field(sa_type=text_enum(RestoreKind))
+    writing: bool = False
+    """It has begun to overwrite what is there, or one before it had and did not come to its end."""
     state: RestoreState = Field(default=RestoreState.WANTED, sa_type=text_enum(RestoreState))
     why: str = Field(default="", sa_type=Text)
     attempts: int = 0
@@ -138,6 +140,16 @@ def open_restore_of(session: Session, instance_id: str) -> AppRestore | None:
             AppRestore.kind != RestoreKind.DRILL,
         )
     ).first()
+
+
+def spoiled(session: Session, instance_id: str) -> bool:
+    """Whether what the instance keeps is overwritten in part: the newest restore into it began to write and is not done."""
+    last = session.exec(
+        select(AppRestore)
+        .where(AppRestore.instance_id == instance_id, AppRestore.kind != RestoreKind.DRILL)
+        .order_by(col(AppRestore.created_at).desc(), col(AppRestore.id).desc())
+    ).first()
+    return last is not None and last.writing and last.state is not RestoreState.DONE
 
 
 def newest(session: Session, instance_id: str, reason: BackupReason | None = None) -> AppBackup | None:

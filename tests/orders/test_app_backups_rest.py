@@ -10,17 +10,19 @@ import pytest
 
 from app.backup_driver import LOST, BackupDriver
 from app.jobs import runner
-from app.services import app_backups, app_copies, operations, settings
+from app.services import app_backups, app_copies, changesets, operations, settings
 from app.services.orders import OrderView
+from app.services.stillness import HALF
 from models.domain.app_backups import BackupState, RestoreKind, RestoreState
 from models.domain.errors import Conflict
+from models.domain.instances import State
 from models.domain.upgrades import UpgradeState
 from models.store import app_backups as store
 from models.store import instances
 from provisioner.cluster import Cluster
 from provisioner.cluster.commands import Place
 from tests.orders.conftest import Shop
-from tests.orders.test_app_backups import Watched, _namespace, _row, _saved, app
+from tests.orders.test_app_backups import Failing, Watched, _namespace, _read, _rounds, _row, _saved, _state, _written, app
 from tests.orders.test_upgrades import _until, asked, blog, newer, publish
 
 __all__ = ["app", "blog"]
@@ -148,3 +150,40 @@ def test_a_backup_goes_only_into_a_version_that_goes_on_from_it(shop: Shop, blog
         app_copies.copy(ctx, backup_id=after.id, seal=shop.container.seal, plan="starter", name="again")
     with shop.acting() as ctx:
         app_backups.restore(ctx, backup_id=after.id, typed_name=blog.name)
+
+
+def test_half_a_restore_does_not_start_the_app_and_the_next_one_mends_it(shop: Shop, app: OrderView) -> None:
+    site, saved = _written(shop, app, "site", b"pages"), _saved(shop, app)
+    with shop.acting() as ctx:
+        app_backups.restore(ctx, backup_id=saved.id, typed_name=app.name)
+    _rounds(shop, BackupDriver(shop.container, shop.cluster, Failing(shop), shop.target), rounds=120, pause=timedelta(seconds=5))
+    with shop.acting() as ctx:
+        (half,) = app_backups.of_app(ctx, instance_id=app.instance_id).restores
+    assert (half.state, half.why) == (RestoreState.FAILED, f"The command ended with 2: no space left {HALF}")
+    with shop.acting() as ctx:
+        work = operations.restart(ctx, instance_id=app.instance_id)
+    shop.driver.look_after()
+    shop.work(passes=10)
+    web = shop.cluster.read("Deployment", _namespace(shop, app), "web")
+    assert web is not None
+    assert web["spec"]["replicas"] == 0
+    with shop.acting() as ctx:
+        assert changesets.get(ctx, change_set_id=work.id).reason == HALF
+        with pytest.raises(Conflict, match="overwritten in part"):
+            app_backups.ask(ctx, instance_id=app.instance_id)
+        app_backups.restore(ctx, backup_id=saved.id, typed_name=app.name)
+    shop.work()
+    assert _state(shop, app) is State.READY
+    assert _read(shop, app, "site") == site
+
+
+def test_an_app_that_is_half_restored_can_be_deleted(shop: Shop, app: OrderView) -> None:
+    saved = _saved(shop, app)
+    with shop.acting() as ctx:
+        app_backups.restore(ctx, backup_id=saved.id, typed_name=app.name)
+    _rounds(shop, BackupDriver(shop.container, shop.cluster, Failing(shop), shop.target), rounds=120, pause=timedelta(seconds=5))
+    assert _state(shop, app) is State.DEGRADED
+    with shop.acting() as ctx:
+        operations.remove(ctx, instance_id=app.instance_id, typed_name=app.name)
+    shop.work(passes=60)
+    assert _state(shop, app) is State.GONE

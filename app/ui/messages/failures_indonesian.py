@@ -80,6 +80,9 @@ SENTENCES: Mapping[str, str] = {
     "mengonfirmasi: datanya dihapus dan tidak dapat dikembalikan.",
     "{} cannot be added at the moment: nobody has resolved which image it is.": "{} saat ini belum dapat ditambahkan.",
     "{} keeps nothing that could be saved.": "{} tidak menyimpan apa pun yang dapat dicadangkan.",
+    "What {} keeps is overwritten in part. Bring a backup back again first.": (
+        "Data {} baru tertimpa sebagian. Kembalikan sebuah cadangan lagi dulu."
+    ),
     "{} is being saved already.": "{} sedang disimpan.",
     "{} is being brought to another version now. Wait until that is over.": "{} sedang dibawa ke versi lain. Tunggu sampai selesai.",
     "This backup is of version {}, and version {} does not go on from that. Write to us.": (
