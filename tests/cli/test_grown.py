@@ -88,7 +88,8 @@ def test_server_and_worker_live_on_postgresql_and_are_read_beside(environment: M
                 lambda: json.loads(moorage(environment, *asked))[0]["n"] >= 2, "two ticks are in the lake, read by another process"
             )
             with closing(_signed_in(environment, address)) as browser:
-                until(lambda: browser.get("/api/v1/overview").status_code == 200, "the cluster is shown")
+                shown = until(lambda: (seen := browser.get("/api/v1/overview")).status_code != 503 and seen, "the cluster is known")
+                assert shown.status_code == 200, shown.text
                 assert browser.get("/api/v1/nodes").json()["items"]
                 assert browser.get("/overview", headers={"Accept": "text/html"}).status_code == 200
                 known = lambda: browser.get("/api/v1/occurrences", params={"job": "mail"}).json()["items"]  # noqa: E731
@@ -111,5 +112,9 @@ def _signed_in(environment: Mapping[str, str], address: str) -> httpx.Client:
     fields = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', browser.get(path).text))
     chosen = secrets.token_urlsafe(12)
     answer = browser.post(path.partition("?")[0], data={**fields, "password": chosen, "again": chosen})
+    assert answer.status_code == 303, answer.text
+    proof = re.search(r'name="proof" value="([^"]+)"', browser.get("/login").text)
+    assert proof
+    answer = browser.post("/login", data={"proof": proof[1], "email": "ada@example.com", "password": chosen})
     assert answer.status_code == 303, answer.text
     return browser
