@@ -39,7 +39,7 @@ TABLE = {
     "warehouse.query": "oo..a ....",
     "tokens.manage": "oobsa odb.",
     "own.instances.see": "oobsa odbv",
-    "own.instances.operate": "oo.s. od..",
+    "own.instances.operate": "oo... od..",
     "own.members.see": "oobs. odbv",
     "own.members.manage": "oo... o...",
     "own.billing.see": "oobsa o.b.",
