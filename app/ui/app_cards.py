@@ -35,6 +35,14 @@ def chip(viewer: Viewer, condition: Condition) -> str:
     return f":{colour}-badge[{icon} {words(viewer, condition)}]"
 
 
+def standing(viewer: Viewer, card: AppCard) -> None:
+    """How it is, for how long, and its address to open."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(chip(viewer, card.condition) + since(viewer, card.condition), width="content")
+        if card.address:
+            st.link_button(plain(card.address), address(card.address), icon=":material/open_in_new:", type="tertiary")
+
+
 def meter(viewer: Viewer, label: str, used: float | None, limit: float | None, shown: str, of: str) -> None:
     """A bar of use against its limit; a sentence where one of them is not known."""
     if used is None:

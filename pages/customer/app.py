@@ -24,7 +24,6 @@ from app.ui import (
     upkeep_panels,
 )
 from app.ui.gate import Viewer
-from app.ui.messages import plain
 from models.domain.access import Permission
 
 YOUNG = timedelta(hours=6)
@@ -48,10 +47,7 @@ def live(viewer: Viewer) -> None:
     with filters:
         young = viewer.now - queries.ask(apps.created, instance_id=id) < YOUNG
         span = state.span(fmt, default="1h" if young else "24h")
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(app_cards.chip(viewer, card.condition) + app_cards.since(viewer, card.condition), width="content")
-        if card.address:
-            st.link_button(plain(card.address), app_cards.address(card.address), icon=":material/open_in_new:", type="tertiary")
+    app_cards.standing(viewer, card)
     app_panels.figures(viewer, seen)
     since, until = state.window(viewer, span)
     series = queries.attempt(apps.app_series, instance_id=id, since=since, until=until)
@@ -88,7 +84,6 @@ else:
     live()
     if id:
         log_panels.panel(id)
-    if id:
         backup_panels.panel(id)
         upgrade_panels.panel(id)
     upkeep_panels.panels(id)
