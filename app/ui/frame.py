@@ -34,7 +34,7 @@ STYLE = """<style>
 }
 [data-testid="stElementContainer"][data-stale="true"] { opacity: 1; transition: none; }
 @media (prefers-color-scheme: dark) {
-  [data-testid^="stBaseButton-primary"], [data-testid^="stBaseButton-primary"] * { color: #06121c; }
+  [data-testid^="stBaseButton-primary"]:enabled, [data-testid^="stBaseButton-primary"]:enabled * { color: #06121c; }
 }
 </style>"""
 """What the theme has no setting for: wide pages use their width, and no words of a metric are cut;

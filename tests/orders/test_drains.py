@@ -116,7 +116,7 @@ def test_a_killed_process_leaves_a_drain_that_the_next_one_ends(yard: Yard) -> N
             return call
 
     for at in range(1, 12):
-        driver = DrainDriver(yard.shop.container, Deadly(at), lease=timedelta(seconds=3))  # type: ignore[arg-type]
+        driver = DrainDriver(yard.shop.container, Deadly(at), lease=timedelta(seconds=3))  # type: ignore[arg-type]  # has every call
         driver.one(yard.drained("node-2").id)  # a killed process records nothing; its lease ends
         yard.shop.clock.advance(timedelta(seconds=4))
     yard.work()
