@@ -30,9 +30,10 @@ class SimulatedNodes:
         there = self._world.snapshot().nodes.get(node)
         if there is None:
             raise Rejected(Rejection.ABSENT, f'nodes "{node}" not found')
-        if there.unschedulable is on:
-            return
         with self._world.objects.changing() as held:
+            said = [body["value"] for _, _, body in held.noted(0) if (body["kind"], body["name"]) == ("Node", node)]
+            if (said[-1]["unschedulable"] if said else there.unschedulable) is on:
+                return  # its controllers may not have acted on it yet
             held.note(max(self._clock.now(), held.last() or self._clock.now()), cordoned(node, on))
 
     def guests(self, node: str) -> Sequence[Guest]:
