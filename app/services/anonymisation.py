@@ -17,6 +17,7 @@ from models.store import (
     app_backups,
     changesets,
     domains,
+    dunning,
     idempotency,
     instances,
     links,
@@ -87,6 +88,7 @@ def anonymise(ctx: Context, *, organization_id: str, typed_name: str) -> Anonymi
     app_backups.blank(ctx.session, [app.id for app in apps])
     upgrades.blank(ctx.session, [app.id for app in apps])
     orders.blank(ctx.session, row.id)
+    dunning.blank(ctx.session, row.id)
     support.blank(ctx.session, row.id)
     mail.blank(ctx.session, organization_id=row.id, addresses=gone_mail)
     ended = tuple(session_id for user in leaving for session_id in _forget(ctx, user))

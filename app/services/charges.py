@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 from app.context import Context
-from app.services import audit, checkout
+from app.services import audit, checkout, lifecycle
 from app.services.organizations import existing
+from models.domain.dunning import Ended
 from models.domain.errors import Conflict
 from models.domain.instances import LIVING
-from models.domain.subscriptions import ENDED, SubscriptionState, move
+from models.domain.subscriptions import ENDED, SubscriptionState
 from models.store import catalogue, subscriptions
 from models.store.instances import Instance
 from models.store.subscriptions import Subscription, SubscriptionItem
@@ -128,11 +129,7 @@ def _to(ctx: Context, subscription: Subscription, target: SubscriptionState) -> 
         return
     if subscription.state is SubscriptionState.PENDING and target is SubscriptionState.EXPIRED:
         target = SubscriptionState.LAPSED
-    subscriptions.move(ctx.session, subscription.id, subscription.state, move(subscription.state, target))
-    ctx.session.refresh(subscription)
-    subscription.ended_at = ctx.now if target in ENDED else None
-    ctx.session.add(subscription)
-    ctx.session.flush()
+    lifecycle.move(ctx, subscription, target, reason="said_by_staff", ended=Ended.CANCELLED, kept=True)
 
 
 def _told(ctx: Context, subscription: Subscription | None) -> dict[str, object]:

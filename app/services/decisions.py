@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from app.context import Context
-from app.services import audit, changesets, orders, settings
+from app.services import audit, changesets, lifecycle, orders, settings
 from app.services.orders import OrderView, seen, until, view
 from models.domain import orders as rules
-from models.domain import subscriptions as money
 from models.domain.access import ActorKind, Permission
 from models.domain.errors import Conflict, Invalid, NotPermitted
 from models.domain.instances import State
@@ -96,7 +95,7 @@ def _forward(ctx: Context, row: store.Order, target: OrderState, action: str) ->
         orders.ask_for_money(ctx, row)
     if target is OrderState.ACCEPTED:
         begins = SubscriptionState.TRIAL if row.trial else SubscriptionState.ACTIVE
-        _money(ctx, row.subscription_id, begins)
+        _money(ctx, row.subscription_id, begins, "accepted")
         changesets.release(ctx, instance_id=row.instance_id)
     return view(ctx, row)
 
@@ -109,7 +108,7 @@ def _end(ctx: Context, row: store.Order, target: OrderState, reason: str, action
     reservations.end(ctx.session, row.instance_id, ctx.now)
     changesets.cancel_held(ctx, instance_id=row.instance_id)
     instances.move(ctx.session, row.instance_id, State.ORDERED, moved(State.ORDERED, State.GONE))
-    _money(ctx, row.subscription_id, SubscriptionState.LAPSED)
+    _money(ctx, row.subscription_id, SubscriptionState.LAPSED, "not_accepted")
     payment = payments.by_key(ctx.session, f"order:{row.id}")
     if payment is not None:
         payments.settle(ctx.session, payment.id, PaymentState.FAILED, reference=reason[:200], at=ctx.now)
@@ -133,11 +132,7 @@ def _move(ctx: Context, row: store.Order, target: OrderState, reason: str) -> No
     ctx.session.refresh(row)
 
 
-def _money(ctx: Context, subscription_id: str, target: SubscriptionState) -> None:
+def _money(ctx: Context, subscription_id: str, target: SubscriptionState, reason: str) -> None:
     row = subscriptions.by_id(ctx.session, subscription_id)
-    if row is None or not subscriptions.move(ctx.session, row.id, row.state, money.move(row.state, target)):
+    if row is None or not lifecycle.move(ctx, row, target, reason=reason):
         raise Conflict("The subscription changed just now. Look again.")
-    ctx.session.refresh(row)
-    if target is SubscriptionState.LAPSED:
-        row.ended_at = ctx.now
-        ctx.session.add(row)

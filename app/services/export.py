@@ -21,9 +21,11 @@ from models.store import (
     catalogue,
     changesets,
     domains,
+    dunning,
     instances,
     invoices,
     ledger,
+    lifecycle,
     mail,
     mapping,
     members,
@@ -111,6 +113,11 @@ def _facts(ctx: Context, row: organizations.Organization) -> Mapping[str, Any]:
         "subscription_items": _dumped(
             item for one in subscriptions.of_organization(session, row.id) for item in subscriptions.items(session, one.id)
         ),
+        "subscription_moves": _dumped(
+            edge for one in subscriptions.of_organization(session, row.id) for edge in lifecycle.edges(session, one.id)
+        ),
+        "reminders": _dumped(dunning.reminders(session, [one.id for one in billed])),
+        "holds": _dumped(dunning.holds_of(session, row.id), without={"reason", "actor"}),
         "payments": _dumped(payments.of_organization(session, row.id)),
         "invoices": _dumped(billed),
         "invoice_lines": _dumped(line for lines in invoices.lines(session, [one.id for one in billed]).values() for line in lines),

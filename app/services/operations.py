@@ -8,17 +8,17 @@ from dataclasses import replace
 from typing import Any
 
 from app.context import Context
-from app.services import audit, changesets, editions, offers, selling, specifications
+from app.services import audit, changesets, editions, lifecycle, offers, selling, specifications
 from app.services.changesets import ChangeSetView
 from app.services.organizations import NOTHING_HERE
 from app.services.selling import NoRoom
 from models.domain import components
 from models.domain.access import ActorKind, Permission
 from models.domain.changesets import ChangeState, Purpose
+from models.domain.dunning import Ended
 from models.domain.errors import Conflict, Invalid, NotFound, NotPermitted
 from models.domain.instances import LIVING, State
 from models.domain.subscriptions import ENDED, SubscriptionState
-from models.domain.subscriptions import move as moved
 from models.store import catalogue, domains, instances, reservations, subscriptions, upgrades
 from models.store import changesets as rows
 from models.store import specifications as wishes
@@ -160,9 +160,7 @@ def remove(ctx: Context, *, instance_id: str, typed_name: str) -> ChangeSetView:
         ctx.session.flush()
         left = [one for one in subscriptions.items(ctx.session, subscription.id) if one.until is None]
         if not left and subscription.state not in ENDED:
-            subscriptions.move(
-                ctx.session, subscription.id, subscription.state, moved(subscription.state, SubscriptionState.EXPIRED)
-            )
+            lifecycle.move(ctx, subscription, SubscriptionState.EXPIRED, reason="app_removed", ended=Ended.CANCELLED)
     domains.drop(ctx.session, [row.id])
     made = changesets.begin(ctx, row, purpose=Purpose.REMOVE)
     _note(ctx, row, "instances.remove", {"name": row.name, "namespace": row.namespace})

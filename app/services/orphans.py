@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from app.context import Context
-from app.services import audit, changesets, directory, specifications
+from app.services import audit, changesets, directory, lifecycle, specifications
 from app.services.changesets import ChangeSetView
 from app.services.organizations import NOTHING_HERE
 from models.domain import orphans as rules
 from models.domain.access import ActorKind, Permission
 from models.domain.changesets import ChangeState, Purpose
+from models.domain.dunning import Ended
 from models.domain.errors import Conflict, Invalid, NotFound, NotPermitted
 from models.domain.instances import State, move, way_to_gone
 from models.domain.orphans import App, Charge, Kind, Orphan
 from models.domain.subscriptions import ENDED, SubscriptionState
-from models.domain.subscriptions import move as moved
 from models.store import changesets as works
 from models.store import instances, subscriptions
 from models.store import mapping as mapping_rules
@@ -120,8 +120,7 @@ def _end(ctx: Context, row: subscriptions.Subscription, instance_id: str | None)
     left = [item for item in subscriptions.items(ctx.session, row.id) if item.until is None]
     if not left and row.state not in ENDED:
         target = SubscriptionState.LAPSED if row.state is SubscriptionState.PENDING else SubscriptionState.EXPIRED
-        subscriptions.move(ctx.session, row.id, row.state, moved(row.state, target))
-        ctx.session.refresh(row)
+        lifecycle.move(ctx, row, target, reason="app_gone", ended=Ended.CANCELLED)
 
 
 def _find(ctx: Context) -> tuple[Orphan, ...]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 from app.context import Context
-from app.services import audit, changesets, outbox, specifications
+from app.services import audit, changesets, lifecycle, outbox, specifications
 from models.domain.access import MemberRole, Permission
 from models.domain.changesets import ChangeState, Purpose
+from models.domain.dunning import Ended
 from models.domain.instances import LIVING, State
-from models.domain.subscriptions import SubscriptionState, move
+from models.domain.subscriptions import SubscriptionState
 from models.store import changesets as rows
 from models.store import instances, members, organizations, subscriptions, upgrades
 from models.store import specifications as wishes
@@ -47,9 +48,8 @@ def end(ctx: Context, *, subscription_id: str) -> bool:
         return False
     if any(upgrades.open_of(ctx.session, app.id) is not None for app in _apps(ctx, row)):
         return False  # the upgrade comes to its end first, and the next run stops what is there then
-    if not subscriptions.move(ctx.session, row.id, row.state, move(row.state, SubscriptionState.EXPIRED)):
+    if not lifecycle.move(ctx, row, SubscriptionState.EXPIRED, reason="trial_unpaid", ended=Ended.TRIAL):
         return False
-    ctx.session.refresh(row)
     apps = _apps(ctx, row)
     for item in subscriptions.items(ctx.session, row.id):
         if item.until is None:

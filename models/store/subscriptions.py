@@ -29,6 +29,8 @@ class Subscription(SQLModel, table=True):
     trial_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     created_at: datetime = Field(sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    cancel_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When it ends because the customer said so; it can be taken back until then."""
 
 
 class SubscriptionItem(SQLModel, table=True):
@@ -98,7 +100,7 @@ def open_items(session: Session, subscription_id: str, *, instance_id: str) -> S
 
 
 def move(session: Session, subscription_id: str, current: SubscriptionState, target: SubscriptionState) -> bool:
-    """Set the state if it still is `current`; the table of moves is the caller's business."""
+    """Set the state if it still is `current`. For `app.services.lifecycle` alone, which writes the row of the move."""
     moved = session.exec(
         update(Subscription)
         .where(col(Subscription.id) == subscription_id, col(Subscription.state) == current)
