@@ -18,6 +18,7 @@ from app.cli import (
     drift,
     invoices,
     jobs,
+    ledger,
     nodes,
     orders,
     orphans,
@@ -61,7 +62,7 @@ app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(app_backups.app, name="app-backups")
 app.add_typer(upgrades.app, name="upgrades")
 app.add_typer(invoices.app, name="invoices")
-app.add_typer(invoices.books, name="ledger")
+app.add_typer(ledger.app, name="ledger")
 
 
 def run() -> None:

@@ -27,6 +27,7 @@ MODULES: tuple[str, ...] = (
     "trials",
     "app_backups",
     "renewals",
+    "recognition",
 )
 """Modules of `app.jobs` that declare jobs."""
 

@@ -13,6 +13,7 @@ from app.services.paging import Page, limited, moment, paged
 from models.domain.access import Permission
 from models.domain.errors import Conflict
 from models.domain.ledger import CHART, AccountKind, Posting, balanced
+from models.store import books
 from models.store import ledger as store
 from models.store.ledger import LedgerAccount, LedgerEntry, LedgerPosting
 
@@ -87,6 +88,7 @@ def post(
 ) -> str | None:
     """Write the entry of the event `key` in the caller's transaction; for other services. Its id, or None when all amounts are zero.
 
+    What falls into a closed month is written down on the first day that is open.
     Conflict when the event was posted before: whoever posts holds a claim on the event, so that would be a second claim.
     """
     kept = balanced(postings)
@@ -96,7 +98,7 @@ def post(
         raise Conflict(f"{key} was posted already.")
     for account in {posting.account.code for posting in kept}:
         _open(ctx, account)
-    entry = LedgerEntry(key=key, kind=kind, day=day, at=ctx.now, memo=memo)
+    entry = LedgerEntry(key=key, kind=kind, day=max(day, books.open_from(ctx.session, posting=True)), at=ctx.now, memo=memo)
     lines = [
         LedgerPosting(
             entry_id=entry.id, line=number, account=one.account.code, currency=one.currency, amount_minor=one.amount,

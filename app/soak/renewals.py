@@ -1,7 +1,8 @@
 """Kill test of renewals: real processes race for the due months of a growing number of subscriptions and die at random points.
 
 They take no turns by the job's claim: what keeps a month from being charged twice is the claim of the period itself, the number's row
-and the gateway's key. At the end every month since each anchor must be invoiced once and in its order, paid once, and the books balance.
+and the gateway's key. At the end every month since each anchor must be invoiced once and in its order, paid once, what was earned of it
+posted once, and the books balance.
 """
 
 from __future__ import annotations
@@ -9,14 +10,14 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlmodel import func, select
+from sqlmodel import Session, func, select
 
 from app.auth.seal import Seal
 from app.config import Settings
@@ -24,6 +25,7 @@ from app.container import Container
 from app.context import Context
 from app.gateways.mail import gateway as mail_gateway
 from app.gateways.payments import SimulatedGateway
+from app.jobs import recognition as earning
 from app.jobs import renewals as job
 from app.jobs.run import Run
 from app.services import ledger, settings
@@ -31,9 +33,11 @@ from app.soak import victims
 from app.soak.jobs import Nothing
 from models.domain.access import job_actor
 from models.domain.clock import SystemClock, stopwatch
-from models.domain.periods import Anchor, due
+from models.domain.money import Money
+from models.domain.periods import DEFAULT_ZONE, Anchor, due, local_day
+from models.domain.recognition import Deferred, postings
 from models.domain.subscriptions import SubscriptionState
-from models.store import invoices, organizations, payments, renewals
+from models.store import invoices, organizations, payments, recognition, renewals
 from models.store.ledger import LedgerEntry
 from models.store.session import Store
 from models.store.subscriptions import Subscription, SubscriptionItem
@@ -87,6 +91,7 @@ def work(url: str, folder: str) -> None:
     container = _container(url, Path(folder))
     while True:
         job.renew(Free(container, job.NAME, container.clock.now(), "soak", "soak", 1))
+        earning.recognise(Free(container, earning.NAME, container.clock.now(), "soak", "soak", 1))
         time.sleep(0.02)
 
 
@@ -151,7 +156,13 @@ def _settled(container: Container) -> bool:
     with container.store.reading() as session:
         if renewals.beginning(session, now, limit=1) or renewals.due(session, now, limit=1):
             return False
+        if recognition.due(session, _month(now), limit=1):
+            return False
         return not invoices.search(session, states=[invoices.InvoiceState.OPEN], limit=1)
+
+
+def _month(now: datetime) -> date:
+    return local_day(now, DEFAULT_ZONE).replace(day=1)
 
 
 def _judge(container: Container, book: SimulatedGateway) -> tuple[int, list[str]]:
@@ -177,9 +188,26 @@ def _judge(container: Container, book: SimulatedGateway) -> tuple[int, list[str]
         if sum(balances.values()) or balances.get("1100") or balances.get("1020") != sum(charges.values()):
             problems.append(f"the books do not balance: {balances}")
         entries = session.exec(select(func.count()).select_from(LedgerEntry)).one()
-        if entries != 2 * len(every):
-            problems.append(f"{entries} entries for {len(every)} invoices")
+        earned = _earned(session, every, now)
+        found = {row.key: row.day for row in session.exec(select(LedgerEntry).where(LedgerEntry.kind == "recognition")).all()}
+        if found != {key: on for key, (on, _) in earned.items()}:
+            problems.append(f"{len(found)} portions were recognised, not the {len(earned)} of the months that ended")
+        if -balances.get("4000", 0) != sum(amount for _, amount in earned.values()):
+            problems.append(f"{balances.get('4000')} is the revenue")
+        if entries != 2 * len(every) + len(earned):
+            problems.append(f"{entries} entries for {len(every)} invoices and {len(earned)} portions")
     return len(every), problems
+
+
+def _earned(session: Session, every: Sequence[invoices.Invoice], now: datetime) -> dict[str, tuple[date, int]]:
+    """By key the day and amount of every portion that must be there."""
+    found: dict[str, tuple[date, int]] = {}
+    for invoice_id, lines in invoices.lines(session, [one.id for one in every]).items():
+        for one in lines:
+            line = Deferred(Money(one.net_minor, "IDR"), one.first, one.after)
+            for posting in postings(line, open_from=date.min, until=_month(now)):
+                found[f"rec:{invoice_id}:{one.line}:{posting.portion.first:%Y-%m}"] = (posting.on, posting.portion.amount.minor)
+    return found
 
 
 def _sequence(row: renewals.Renewal, found: list[invoices.Invoice], now: datetime) -> list[str]:

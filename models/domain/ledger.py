@@ -36,7 +36,8 @@ RECEIVABLES = Account("1100", "Receivables", AccountKind.ASSET)
 TAX_OUT = Account("2200", "Tax on sales", AccountKind.LIABILITY)
 CREDIT = Account("2300", "Credit of customers", AccountKind.LIABILITY)
 DEFERRED = Account("2400", "Deferred revenue", AccountKind.LIABILITY)
-CHART: Mapping[str, Account] = {one.code: one for one in (CASH, RECEIVABLES, TAX_OUT, CREDIT, DEFERRED)}
+REVENUE = Account("4000", "Subscriptions", AccountKind.REVENUE)
+CHART: Mapping[str, Account] = {one.code: one for one in (CASH, RECEIVABLES, TAX_OUT, CREDIT, DEFERRED, REVENUE)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +74,8 @@ def received(amount: int, open_: int, currency: str) -> tuple[Posting, ...]:
     return balanced(
         [Posting(CASH, amount, currency), Posting(RECEIVABLES, -applied, currency), Posting(CREDIT, applied - amount, currency)]
     )
+
+
+def earned(amount: int, currency: str) -> tuple[Posting, ...]:
+    """A service that was paid for, or billed, in advance was rendered; below zero when one was billed as a reduction."""
+    return balanced([Posting(DEFERRED, amount, currency), Posting(REVENUE, -amount, currency)])

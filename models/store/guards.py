@@ -21,13 +21,15 @@ class Guard:
     """What the triggers of one table refuse.
 
     `free` are columns that may change. `lines` names the table of its lines and their column that points here; `adds_up` is a
-    condition over `NEW` that is true when they are whole. `whole` names, for a table of lines, the one that seals them.
+    condition over `NEW` that is true when they are whole. `whole` names, for a table of lines, the one that seals them. `closed` is a
+    condition over `NEW` under which nothing more is taken.
     """
 
     table: str
     free: Collection[str] = ()
     adds_up: str = ""
     whole: tuple[str, str] | None = None
+    closed: str = ""
 
 
 _GUARDS: dict[str, Guard] = {}
@@ -71,6 +73,7 @@ def lifted(connection: Connection) -> Iterator[None]:
 def names(wanted: Guard) -> tuple[str, ...]:
     """Of its triggers on SQLite."""
     kinds = ["update", "delete", "again", *(["seal"] if wanted.adds_up else []), *(["late"] if wanted.whole else [])]
+    kinds += ["closed"] if wanted.closed else []
     return tuple(f"{wanted.table}_{kind}" for kind in kinds)
 
 
@@ -88,6 +91,8 @@ def statements(table: Table, wanted: Guard, dialect: str) -> tuple[str, ...]:
         sealed, column = wanted.whole
         condition = f"EXISTS (SELECT 1 FROM {sealed} WHERE id = NEW.{column})"
         rules.append((f"{name}_late", "INSERT", condition, "takes no line after it is sealed"))
+    if wanted.closed:
+        rules.append((f"{name}_closed", "INSERT", wanted.closed, "takes nothing for a month that is closed"))
     make = _sqlite if dialect == "sqlite" else _postgres
     made = [statement for rule in rules for statement in make(name, *rule)]
     if dialect != "sqlite":

@@ -66,7 +66,8 @@ _SUMS = (
     "(SELECT count(*) FROM ledger_posting WHERE entry_id = NEW.id) >= 2 AND NOT EXISTS "
     "(SELECT 1 FROM ledger_posting WHERE entry_id = NEW.id GROUP BY currency HAVING sum(amount_minor) <> 0)"
 )
-guard(SQLModel.metadata.tables["ledger_entry"], Guard("ledger_entry", adds_up=_SUMS))
+_CLOSED = "EXISTS (SELECT 1 FROM books WHERE open_from > NEW.day)"
+guard(SQLModel.metadata.tables["ledger_entry"], Guard("ledger_entry", adds_up=_SUMS, closed=_CLOSED))
 guard(SQLModel.metadata.tables["ledger_posting"], Guard("ledger_posting", whole=("ledger_entry", "entry_id")))
 
 

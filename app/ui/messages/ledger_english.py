@@ -27,6 +27,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "account.2200": "Tax on sales",
     "account.2300": "Credit of customers",
     "account.2400": "Deferred revenue",
+    "account.4000": "Subscriptions",
     "column.account": "Account",
     "column.currency": "Currency",
     "column.debit": "Debit",

@@ -41,4 +41,6 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "did.invoices.declined": "Was declined the money of an invoice",
     "did.renewals.park": "Left missed periods to a person",
     "did.renewals.release": "Decided about missed periods",
+    "did.books.close": "Closed a month of the books",
+    "did.books.reopen": "Opened a month of the books again",
 }

@@ -41,4 +41,6 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "did.invoices.declined": "Pembayaran tagihan ditolak",
     "did.renewals.park": "Menyerahkan periode yang terlewat kepada petugas",
     "did.renewals.release": "Memutuskan periode yang terlewat",
+    "did.books.close": "Menutup satu bulan pembukuan",
+    "did.books.reopen": "Membuka kembali satu bulan pembukuan",
 }
