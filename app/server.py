@@ -16,7 +16,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app import config, container, health, internal, logs, metrics
+from app import config, container, health, internal, logs, metrics, webhooks
 from app.auth import headers, routes
 from app.auth.gate import Gate
 from app.bundles import Bundles
@@ -114,6 +114,7 @@ app = st.App(
         Route("/metrics", metrics.metrics),
         Route("/internal/warehouse/query", internal.query, methods=["POST"]),
         Route("/internal/warehouse/write", internal.write, methods=["POST"]),
+        Route(webhooks.PREFIX + "{gateway}", webhooks.hear, methods=["POST"]),
         Mount("/api", app=api),
     ],
     middleware=[

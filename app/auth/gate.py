@@ -45,8 +45,8 @@ PUBLIC = frozenset(
 )
 """Exactly these paths are for everybody."""
 
-AUTHENTICATES_ITSELF = ("/api/", "/internal/")
-"""Below these the answerer asks for a token or a session of its own accord."""
+AUTHENTICATES_ITSELF = ("/api/", "/internal/", "/webhooks/")
+"""Below these the answerer asks for a token, a session or a signature of its own accord."""
 
 FRONTEND = "/static/"
 """Streamlit's own program text: a page whose session ended may still load the rest of it."""

@@ -10,7 +10,7 @@ from app.gateways import payments as gateways
 from app.gateways.payments import DummyGateway, PaymentGateway
 from app.jobs.registry import job
 from app.jobs.run import Run
-from app.services import invoices, renewals
+from app.services import invoices, payments, renewals
 from app.services.invoices import Asked
 from app.services.jobs import Planned, Preview
 from models.domain.errors import Misconfigured, PlatformError
@@ -76,7 +76,7 @@ def renew(run: Run) -> None:
     gateway = gateways.of(run.container.settings)
     _begin(run)
     _issue(run, gateway)
-    _ask(run, {one.name: one for one in (DummyGateway(), gateway)})
+    _ask(run, {one.name: one for one in (*gateways.known(run.container.settings).values(), DummyGateway(), gateway)})
 
 
 def _begin(run: Run) -> None:
@@ -129,13 +129,14 @@ def _ask_one(run: Run, asked: Asked, gateway: PaymentGateway | None) -> None:
     try:
         if gateway is None:
             raise Misconfigured(f"There is no gateway “{asked.gateway}” here.")
-        receipt = gateway.ask(gateways.Charge(asked.key, asked.amount_minor, asked.currency))
+        settings, now = run.container.settings, run.container.clock.now()
+        receipt = payments.ask(gateway, asked, address=settings.address, now=now)
     except PlatformError as error:
         run.count("unanswered")
         run.problems.append(f"{asked.payment_id}: {error}")
         with run.transaction() as ctx:
-            invoices.unanswered(ctx, payment_id=asked.payment_id, again_at=ctx.now + SILENT)
+            payments.unanswered(ctx, payment_id=asked.payment_id, again_at=ctx.now + SILENT)
         return
     with run.transaction() as ctx:
-        invoices.answered(ctx, payment_id=asked.payment_id, receipt=receipt, again_at=ctx.now + AGAIN)
+        payments.answered(ctx, payment_id=asked.payment_id, receipt=receipt, again_at=ctx.now + AGAIN)
     run.count(f"payments {receipt.answer.value}")

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from functools import partial
 
 from app.context import Context
-from app.gateways.payments import Answer, DummyGateway, Receipt
+from app.gateways.payments import DummyGateway
 from app.services import audit, ledger
 from app.services.organizations import NOTHING_HERE
 from app.services.paging import Page, limited, moment, paged, whole
@@ -73,6 +73,13 @@ class Asked:
     key: str
     amount_minor: int
     currency: str
+    since: datetime
+    number: str = ""
+    """That of the invoice."""
+    reference: str = ""
+    """The gateway's name for it, once it said one."""
+    paid: bool = False
+    """The invoice was paid otherwise meanwhile: nothing is begun any more."""
 
 
 def list_(
@@ -166,7 +173,7 @@ def issue(ctx: Context, charge: Charge, tax: TaxRule, *, gateway: str) -> str:
         payment.invoice_id = row.id
         ctx.session.add(payment)
         ctx.session.flush()
-        _post(ctx, written, payment)
+        posted(ctx, written, payment)
     rest = row.total_minor - sum(payment.amount_minor for payment in early)
     if rest > 0 or not early:
         ctx.session.add(_wanted(ctx, written, rest, gateway))
@@ -180,7 +187,15 @@ def to_ask(ctx: Context, *, at: datetime, limit: int | None = None, without: Col
     """Payments of invoices whose gateway is to be asked by then, the longest waiting first; `without` are ids of others."""
     ctx.require(Permission.SEE_JOBS)
     rows = payments.to_ask(ctx.session, at, limit=limit, without=without)
-    return tuple(Asked(one.id, one.invoice_id or "", one.gateway, one.key, one.amount_minor, one.currency) for one in rows)
+    of = {one.id: store.by_id(ctx.session, one.invoice_id or "") for one in rows}
+    return tuple(
+        Asked(
+            one.id, one.invoice_id or "", one.gateway, one.key, one.amount_minor, one.currency, one.created_at,
+            row.number if row else "", one.reference, row is not None and row.state is InvoiceState.PAID,
+        )
+        for one in rows
+        for row in (of[one.id],)
+    )  # fmt: skip
 
 
 def foreseen(ctx: Context, charges: Sequence[Charge]) -> tuple[tuple[Charge, int], ...]:
@@ -195,46 +210,6 @@ def foreseen(ctx: Context, charges: Sequence[Charge]) -> tuple[tuple[Charge, int
         if rest > 0:
             found.append((one, rest))
     return tuple(found)
-
-
-def answered(ctx: Context, *, payment_id: str, receipt: Receipt, again_at: datetime) -> InvoiceState | None:
-    """Write down what the gateway says about a payment; None when that was written before. By the platform's own job."""
-    ctx.require(Permission.RUN_JOBS)
-    payment = ctx.session.get(Payment, payment_id)
-    row = store.by_id(ctx.session, payment.invoice_id) if payment is not None and payment.invoice_id is not None else None
-    if payment is None or row is None:
-        raise NotFound(NOTHING_HERE)
-    if receipt.answer is Answer.PENDING:
-        payments.ask_later(ctx.session, payment.id, at=again_at)
-        return row.state
-    came = receipt.answer is Answer.PAID
-    state = PaymentState.PAID if came else PaymentState.FAILED
-    if not payments.settle(
-        ctx.session, payment.id, state, reference=receipt.reference, at=ctx.now, decline=receipt.decline.value if not came else ""
-    ):
-        return None
-    ctx.session.refresh(payment)
-    if came:
-        _post(ctx, row, payment)
-    audit.record(
-        ctx,
-        action="invoices.paid" if came else "invoices.declined",
-        subject=row.id,
-        organization=row.organization_id,
-        after={
-            "number": row.number,
-            "amount_minor": payment.amount_minor,
-            "currency": payment.currency,
-            "gateway": payment.gateway,
-        },
-    )
-    return row.state
-
-
-def unanswered(ctx: Context, *, payment_id: str, again_at: datetime) -> None:
-    """The gateway said nothing, which is not a no: it is asked again under the same key. By the platform's own job."""
-    ctx.require(Permission.RUN_JOBS)
-    payments.ask_later(ctx.session, payment_id, at=again_at)
 
 
 def received(ctx: Context, *, invoice_id: str) -> InvoiceView:
@@ -264,7 +239,7 @@ def received(ctx: Context, *, invoice_id: str) -> InvoiceView:
     )
     ctx.session.add(payment)
     ctx.session.flush()
-    _post(ctx, row, payment)
+    posted(ctx, row, payment)
     for one in payments.of_invoice(ctx.session, row.id):
         if one.gateway == DummyGateway.name:
             payments.ask_later(ctx.session, one.id, at=None)  # it never hears of any money
@@ -296,8 +271,11 @@ def _wanted(ctx: Context, row: Invoice, amount: int, gateway: str) -> Payment:
     )
 
 
-def _post(ctx: Context, row: Invoice, payment: Payment) -> None:
-    """The money in the ledger, and the invoice paid when nothing of it is left open. What is too much becomes the customer's credit."""
+def posted(ctx: Context, row: Invoice, payment: Payment) -> None:
+    """Post money that came, for the service that settled its payment: in the ledger, and the invoice paid when nothing is left open.
+
+    What is too much becomes the customer's credit.
+    """
     store.locked(ctx.session, row.id)
     before = payments.paid(ctx.session, [row.id])[row.id] - payment.amount_minor
     open_ = row.total_minor - before

@@ -79,3 +79,8 @@ def received(amount: int, open_: int, currency: str) -> tuple[Posting, ...]:
 def earned(amount: int, currency: str) -> tuple[Posting, ...]:
     """A service that was paid for, or billed, in advance was rendered; below zero when one was billed as a reduction."""
     return balanced([Posting(DEFERRED, amount, currency), Posting(REVENUE, -amount, currency)])
+
+
+def returned(amount: int, currency: str) -> tuple[Posting, ...]:
+    """Money that a gateway gave back or had to give back: it leaves its account, and the customer's credit."""
+    return balanced([Posting(CREDIT, amount, currency), Posting(CASH, -amount, currency)])

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, func, update
+from sqlalchemy import BigInteger, Text, func, tuple_, update
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from models.domain.ids import new_id
@@ -39,10 +39,44 @@ class Payment(SQLModel, table=True):
     """When the gateway is to be asked, or asked again; None for orders, which their own driver asks for."""
     decline: str = ""
     """Why it failed, as the gateway names it: soft (another attempt may work) or hard."""
+    link: str = Field(default="", sa_type=Text)
+    """The gateway's page where the customer pays, when there is one."""
+    bank: str = ""
+    account: str = ""
+    """A virtual account at `bank` that the gateway gave for this payment alone."""
+    qr: str = Field(default="", sa_type=Text)
+    """What the QR code to pay it holds."""
 
 
 def by_key(session: Session, key: str) -> Payment | None:
     return session.exec(select(Payment).where(Payment.key == key)).first()
+
+
+def by_reference(session: Session, gateway: str, reference: str) -> Payment | None:
+    """The one that the gateway knows by that name; never one without a name."""
+    if not reference:
+        return None
+    query = select(Payment).where(Payment.gateway == gateway, Payment.reference == reference)
+    return session.exec(query.order_by(col(Payment.created_at), col(Payment.id))).first()
+
+
+def search(
+    session: Session,
+    *,
+    within: Collection[str] | None = None,
+    states: Collection[PaymentState] | None = None,
+    after: tuple[datetime, str] | None = None,
+    limit: int | None = None,
+) -> Sequence[Payment]:
+    """The newest first, from behind `after` (time and id); `within` are organizations, None means all of them."""
+    query = select(Payment)
+    if within is not None:
+        query = query.where(col(Payment.organization_id).in_(within))
+    if states is not None:
+        query = query.where(col(Payment.state).in_(states))
+    if after is not None:
+        query = query.where(tuple_(col(Payment.created_at), col(Payment.id)) < tuple_(*after))
+    return session.exec(query.order_by(col(Payment.created_at).desc(), col(Payment.id).desc()).limit(limit)).all()
 
 
 def of_organization(session: Session, organization_id: str) -> Sequence[Payment]:
@@ -95,6 +129,28 @@ def settle(session: Session, payment_id: str, state: PaymentState, *, reference:
         update(Payment)
         .where(col(Payment.id) == payment_id, col(Payment.state) == PaymentState.PENDING)
         .values(state=state, reference=reference, settled_at=at, decline=decline)
+        .execution_options(synchronize_session="fetch")
+    )
+    return moved.rowcount == 1
+
+
+def begun(session: Session, payment_id: str, *, reference: str, link: str, bank: str, account: str, qr: str) -> None:
+    """Keep what the gateway said when it began one that is still pending: its name for it and where the customer pays."""
+    said = {"reference": reference, "link": link, "bank": bank, "account": account, "qr": qr}
+    session.exec(
+        update(Payment)
+        .where(col(Payment.id) == payment_id, col(Payment.state) == PaymentState.PENDING)
+        .values(**{name: value for name, value in said.items() if value})
+        .execution_options(synchronize_session="fetch")
+    )
+
+
+def came(session: Session, payment_id: str, amount_minor: int, *, reference: str, at: datetime) -> bool:
+    """Say that the money of one came, also of one that was given up; `amount_minor` is what came. False when that was said before."""
+    moved = session.exec(
+        update(Payment)
+        .where(col(Payment.id) == payment_id, col(Payment.state) != PaymentState.PAID)
+        .values(state=PaymentState.PAID, reference=reference, settled_at=at, decline="", amount_minor=amount_minor, ask_at=None)
         .execution_options(synchronize_session="fetch")
     )
     return moved.rowcount == 1

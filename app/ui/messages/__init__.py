@@ -31,6 +31,8 @@ from app.ui.messages import (
     money_english,
     money_indonesian,
     orphans_english,
+    payment_english,
+    payment_indonesian,
     shared_english,
     shared_indonesian,
     shop_english,
@@ -60,6 +62,8 @@ CATALOGUES: Mapping[str, Mapping[str, Text]] = {
         **support_english.TEXTS,
         **upgrade_english.TEXTS,
         **upgrade_english.STAFF,
+        **payment_english.TEXTS,
+        **payment_english.STAFF,
         **admin_english.TEXTS,
         **cluster_english.TEXTS,
         **changes_english.TEXTS,
@@ -80,6 +84,7 @@ CATALOGUES: Mapping[str, Mapping[str, Text]] = {
         **backups_indonesian.TEXTS,
         **support_indonesian.TEXTS,
         **upgrade_indonesian.TEXTS,
+        **payment_indonesian.TEXTS,
     },
 }
 CUSTOMER: frozenset[str] = frozenset(
@@ -96,6 +101,7 @@ CUSTOMER: frozenset[str] = frozenset(
         *backups_english.TEXTS,
         *support_english.TEXTS,
         *upgrade_english.TEXTS,
+        *payment_english.TEXTS,
     }
 )
 """Keys that every language must have."""
