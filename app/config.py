@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -93,6 +93,16 @@ class Settings(BaseSettings):
     smtp_url: str = ""
     """smtp://user:password@host:587 or smtps://...; empty: mails are kept in the outbox only."""
     mail_from: str = "Moorage <moorage@localhost>"
+    payment_gateway: Literal["", "midtrans", "stripe"] = ""
+    """Where invoices are paid; empty: bank transfer, or the simulated gateway in the demo."""
+    midtrans_api_key: SecretStr = SecretStr("")
+    """Midtrans' server key. Its notifications go to ADDRESS/webhooks/midtrans."""
+    midtrans_url: str = "https://api.midtrans.com"
+    midtrans_snap_url: str = "https://app.midtrans.com"
+    stripe_api_key: SecretStr = SecretStr("")
+    stripe_webhook_secret: SecretStr = SecretStr("")
+    """Signs what Stripe sends to ADDRESS/webhooks/stripe (whsec_...)."""
+    stripe_url: str = "https://api.stripe.com"
     session_hours: Seconds = 12.0
     session_idle_hours: Seconds = 2.0
     backup_minutes: Seconds = 15.0
@@ -108,7 +118,15 @@ class Settings(BaseSettings):
         short = given.get("prometheus", "")
         return {**given, "prometheus": "", "prometheus_url": given.get("prometheus_url") or short} if short else given
 
-    @field_validator("prometheus_url", "public_url")
+    @model_validator(mode="after")
+    def _has_keys(self) -> Self:
+        needs = {"midtrans": ("midtrans_api_key",), "stripe": ("stripe_api_key", "stripe_webhook_secret")}
+        for name in needs.get(self.payment_gateway, ()):
+            if not getattr(self, name).get_secret_value():
+                raise ValueError(f"payment_gateway is {self.payment_gateway}, so {name} (MOORAGE_{name.upper()}) has to be set")
+        return self
+
+    @field_validator("prometheus_url", "public_url", "midtrans_url", "midtrans_snap_url", "stripe_url")
     @classmethod
     def _is_http(cls, value: str) -> str:
         if value and not value.startswith(("http://", "https://")):
@@ -223,5 +241,7 @@ def load(**overrides: Any) -> Settings:
             got = problem.get("input")
             # of a key that is none of ours nobody knows what its value is; perhaps a password with a slip of the pen in its name
             shown = "" if problem["type"] == "extra_forbidden" or secret(name) else f"; got {redact(repr(got))}"
-            lines.append(f"{name} (MOORAGE_{name.upper()}): {problem['msg']}{shown}")
+            # what is wrong of several together comes with all that was given, keys too
+            whole = not problem["loc"]
+            lines.append(problem["msg"] if whole else f"{name} (MOORAGE_{name.upper()}): {problem['msg']}{shown}")
         raise Misconfigured("A setting is wrong. " + "; ".join(lines)) from None  # the cause would show the values after all

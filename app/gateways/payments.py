@@ -143,12 +143,27 @@ class DummyGateway:
 
 def of(settings: Settings) -> PaymentGateway:
     """The gateway that new invoices are paid by. What only pretends to charge is for the demo alone."""
+    if settings.payment_gateway:
+        return _configured(settings)[settings.payment_gateway]
     return DummyGateway() if settings.live else SimulatedGateway(settings.data / "world-payments.sqlite")
 
 
 def known(settings: Settings) -> Mapping[str, PaymentGateway]:
     """All that there are, by name: payments that were begun at a former one are still asked for there."""
-    return {one.name: one for one in (DummyGateway(), of(settings))}
+    return {**_configured(settings), **{one.name: one for one in (DummyGateway(), of(settings))}}
+
+
+def _configured(settings: Settings) -> Mapping[str, PaymentGateway]:
+    """Those whose keys are set."""
+    from app.gateways.midtrans import Midtrans  # the adapters know the port, so they are asked for only when one is chosen
+    from app.gateways.stripe import Stripe
+
+    found: dict[str, PaymentGateway] = {}
+    if key := settings.midtrans_api_key.get_secret_value():
+        found[Midtrans.name] = Midtrans(key, url=settings.midtrans_url, snap_url=settings.midtrans_snap_url)
+    if key := settings.stripe_api_key.get_secret_value():
+        found[Stripe.name] = Stripe(key, settings.stripe_webhook_secret.get_secret_value(), url=settings.stripe_url)
+    return found
 
 
 class Script(StrEnum):
