@@ -12,6 +12,7 @@ from app.cli import (
     catalogue,
     collecting,
     components,
+    credits,
     diagnosis,
     doctor,
     domains,
@@ -63,6 +64,7 @@ app.add_typer(app_backups.app, name="app-backups")
 app.add_typer(upgrades.app, name="upgrades")
 app.add_typer(invoices.app, name="invoices")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(credits.app, name="credits")
 
 
 def run() -> None:

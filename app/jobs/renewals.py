@@ -32,22 +32,27 @@ def preview(ctx: Context, due_at: datetime) -> Preview:
     decided = renewals.planned(ctx, due_at)
     asked = invoices.to_ask(ctx, at=due_at)
     charges = [one for one in decided if isinstance(one, Charge)]
-    foreseen = invoices.foreseen(ctx, charges)
-    asks = len(asked) + len(foreseen)
+    foreseen = invoices.foreseen(ctx, renewals.ordered(decided))
+    asks = len(asked) + sum(1 for one in foreseen if one.rest_minor)
+    used = sum(1 for one in foreseen if one.credit_minor)
     sums = ", ".join(
         f"{sum(one.total for one in charges if one.currency == currency)} {currency}"
         for currency in sorted({one.currency for one in charges})
     )
     summary = f"{len(charges)} invoices would be issued{f' over {sums}' if sums else ''}; {asks} payments would be asked for."
+    if used:
+        summary += f" Credit would pay for {used} of them, or a part."
     planned = [Planned(one.subscription_id, sentence(ctx, one)) for one in decided]
     planned += [
         Planned(one.invoice_id, f"ask {one.gateway} for {one.amount_minor} {one.currency}; when it pays, the invoice is paid")
         for one in asked
     ]
-    planned += [
-        Planned(one.subscription_id, f"ask the gateway for {rest} {one.currency} of the invoice from {one.period.first} on")
-        for one, rest in foreseen
-    ]
+    for paid in foreseen:
+        one, of = paid.charge, f"{paid.charge.currency} of the invoice from {paid.charge.period.first} on"
+        if paid.credit_minor:
+            planned.append(Planned(one.subscription_id, f"take {paid.credit_minor} {of} from the customer's credit"))
+        if paid.rest_minor:
+            planned.append(Planned(one.subscription_id, f"ask the gateway for {paid.rest_minor} {of}"))
     return Preview(NAME, due_at, summary, tuple(planned))
 
 

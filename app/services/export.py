@@ -20,6 +20,7 @@ from models.store import (
     app_backups,
     catalogue,
     changesets,
+    credit_notes,
     domains,
     dunning,
     instances,
@@ -94,6 +95,7 @@ def _facts(ctx: Context, row: organizations.Organization) -> Mapping[str, Any]:
     plans = [catalogue.plan_by_id(session, plan_id) for plan_id in sorted({i.plan_id for i in running if i.plan_id})]
     people = members.of_organization(session, row.id)
     billed = invoices.search(session, within=[row.id])
+    noted = credit_notes.search(session, within=[row.id])
     return {
         "organization": row.model_dump(),
         "members": [
@@ -121,6 +123,10 @@ def _facts(ctx: Context, row: organizations.Organization) -> Mapping[str, Any]:
         "payments": _dumped(payments.of_organization(session, row.id)),
         "invoices": _dumped(billed),
         "invoice_lines": _dumped(line for lines in invoices.lines(session, [one.id for one in billed]).values() for line in lines),
+        "credit_notes": _dumped(noted),
+        "credit_note_lines": _dumped(
+            line for lines in credit_notes.lines(session, [one.id for one in noted]).values() for line in lines
+        ),
         "ledger_postings": _dumped(ledger.of_organization(session, row.id)),
         "specifications": _dumped(wish for app in running for wish in specifications.history(session, app.id)),
         "changes": _dumped(changesets.search(session, within=[row.id]), without={"holder", "lease_until", "agreed"}),

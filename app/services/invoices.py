@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 
 from app.context import Context
 from app.gateways.payments import DummyGateway
-from app.services import audit, ledger
+from app.services import audit, credits, ledger
 from app.services.organizations import NOTHING_HERE
 from app.services.paging import Page, limited, moment, paged, whole
-from models.domain import ledger as rules
+from models.domain import credits as rules
+from models.domain import ledger as books
 from models.domain.access import Permission
 from models.domain.errors import Conflict, NotFound
 from models.domain.periods import local_day
@@ -61,6 +63,20 @@ class InvoiceView:
     state: InvoiceState
     settled_at: datetime | None
     lines: tuple[LineView, ...]
+    credit_used_minor: int
+    """What the customer's credit paid of it."""
+    credited_minor: int
+    """By how much credit notes lowered what was open of it."""
+    written_off_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """A charge to come: what credit will pay of it, and what the gateway will be asked for."""
+
+    charge: Charge
+    credit_minor: int
+    rest_minor: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +114,10 @@ def list_(
         within = [org for org, held in ctx.actor.within.items() if Permission.SEE_OWN_BILLING in held]
     rows = store.search(ctx.session, within=within, states=states, after=moment(after), limit=limited(limit) + 1)
     lines = store.lines(ctx.session, [row.id for row in rows])
-    paid = payments.paid(ctx.session, [row.id for row in rows])
-    return paged(rows, limit, lambda row: _view(row, lines[row.id], paid[row.id]), lambda row: (row.issued_at.isoformat(), row.id))
+    posted = credits.receivable(ctx, [row.id for row in rows])
+    return paged(
+        rows, limit, lambda row: _view(row, lines[row.id], posted[row.id]), lambda row: (row.issued_at.isoformat(), row.id)
+    )
 
 
 def unpaid(ctx: Context, *, organization_id: str | None = None) -> tuple[InvoiceView, ...]:
@@ -113,13 +131,14 @@ def get(ctx: Context, *, invoice_id: str) -> InvoiceView:
     if row is None:
         raise NotFound(NOTHING_HERE)
     ctx.require(Permission.SEE_OWN_BILLING, row.organization_id)
-    return _view(row, store.lines(ctx.session, [row.id])[row.id], payments.paid(ctx.session, [row.id])[row.id])
+    return _view(row, store.lines(ctx.session, [row.id])[row.id], credits.receivable(ctx, [row.id])[row.id])
 
 
 def issue(ctx: Context, charge: Charge, tax: TaxRule, *, gateway: str) -> str:
     """Write the invoice of a charge, for the service that claimed its period: lines, number, entry, and the payment that is asked for.
 
-    Money that came before its invoice, as that of an order does, pays it at once; so does an amount of zero. Its id.
+    Money that came before its invoice, as that of an order does, pays it at once; then the customer's credit does, and a gateway is asked
+    for the rest alone. An amount of zero is paid too. Its id.
     """
     row = Invoice(
         number="",
@@ -157,7 +176,7 @@ def issue(ctx: Context, charge: Charge, tax: TaxRule, *, gateway: str) -> str:
         kind="invoice",
         day=charge.issued_on,
         memo=row.number,
-        postings=rules.issued(charge.net, charge.tax, charge.currency),
+        postings=books.issued(charge.net, charge.tax, charge.currency),
         organization_id=row.organization_id,
         invoice_id=row.id,
     )
@@ -174,9 +193,13 @@ def issue(ctx: Context, charge: Charge, tax: TaxRule, *, gateway: str) -> str:
         ctx.session.add(payment)
         ctx.session.flush()
         posted(ctx, written, payment)
-    rest = row.total_minor - sum(payment.amount_minor for payment in early)
-    if rest > 0 or not early:
+    came = sum(payment.amount_minor for payment in early)
+    used = credits.apply(ctx, written, day=charge.issued_on, up_to=row.total_minor - came)
+    rest = row.total_minor - came - used
+    if rest > 0 or not (early or used):
         ctx.session.add(_wanted(ctx, written, rest, gateway))
+    elif used:
+        store.settle(ctx.session, row.id, at=ctx.now)
     if row.total_minor == 0:
         store.settle(ctx.session, row.id, at=ctx.now)
     ctx.session.flush()
@@ -198,17 +221,25 @@ def to_ask(ctx: Context, *, at: datetime, limit: int | None = None, without: Col
     )  # fmt: skip
 
 
-def foreseen(ctx: Context, charges: Sequence[Charge]) -> tuple[tuple[Charge, int], ...]:
-    """Those of charges to come for which a gateway is asked, and for how much: money that came before its invoice pays first."""
+def foreseen(ctx: Context, charges: Sequence[Charge]) -> tuple[Foreseen, ...]:
+    """By what charges to come will be paid, given in the order in which they are issued: money that came before, then credit."""
     ctx.require(Permission.SEE_JOBS)
     early = {
         one: sum(row.amount_minor for row in payments.unassigned(ctx.session, one)) for one in {c.subscription_id for c in charges}
     }
+    credit = Counter({
+        (one, currency): minor
+        for one in {c.organization_id for c in charges}
+        for currency, minor in credits.balances(ctx, one).items()
+    })  # fmt: skip
     found = []
     for one in charges:
         rest = one.total - early.pop(one.subscription_id, 0)  # the first takes all of it, as `issue` does
-        if rest > 0:
-            found.append((one, rest))
+        pot = (one.organization_id, one.currency)
+        credit[pot] += max(-rest, 0)  # what came too much
+        used = rules.used(rest, credit[pot])
+        credit[pot] -= used
+        found.append(Foreseen(one, used, max(rest - used, 0)))
     return tuple(found)
 
 
@@ -221,7 +252,7 @@ def received(ctx: Context, *, invoice_id: str) -> InvoiceView:
     if store.by_id(ctx.session, invoice_id) is None:
         raise NotFound(NOTHING_HERE)
     row = store.locked(ctx.session, invoice_id)
-    rest = row.total_minor - payments.paid(ctx.session, [row.id])[row.id]
+    rest = credits.open_of(ctx, row.id)
     if row.state is not InvoiceState.OPEN or rest <= 0:
         raise Conflict(f"The invoice {row.number} does not wait for money. Look again.")
     payment = Payment(
@@ -277,8 +308,7 @@ def posted(ctx: Context, row: Invoice, payment: Payment) -> None:
     What is too much becomes the customer's credit.
     """
     store.locked(ctx.session, row.id)
-    before = payments.paid(ctx.session, [row.id])[row.id] - payment.amount_minor
-    open_ = row.total_minor - before
+    open_ = credits.open_of(ctx, row.id)
     zone = renewals.by_subscription(ctx.session, row.subscription_id)
     ledger.post(
         ctx,
@@ -286,7 +316,7 @@ def posted(ctx: Context, row: Invoice, payment: Payment) -> None:
         kind="payment",
         day=local_day(ctx.now, zone.zone if zone else "UTC"),
         memo=row.number,
-        postings=rules.received(payment.amount_minor, open_, payment.currency),
+        postings=books.received(payment.amount_minor, open_, payment.currency),
         organization_id=row.organization_id,
         invoice_id=row.id,
     )
@@ -295,7 +325,7 @@ def posted(ctx: Context, row: Invoice, payment: Payment) -> None:
         ctx.session.refresh(row)
 
 
-def _view(row: Invoice, lines: Sequence[InvoiceLine], paid: int) -> InvoiceView:
+def _view(row: Invoice, lines: Sequence[InvoiceLine], posted: Mapping[str, int]) -> InvoiceView:
     return InvoiceView(
         id=row.id,
         number=row.number,
@@ -307,7 +337,7 @@ def _view(row: Invoice, lines: Sequence[InvoiceLine], paid: int) -> InvoiceView:
         net_minor=row.net_minor,
         tax_minor=row.tax_minor,
         total_minor=row.total_minor,
-        open_minor=max(0, row.total_minor - paid) if row.state is InvoiceState.OPEN else 0,
+        open_minor=sum(posted.values()) if row.state is InvoiceState.OPEN else 0,
         tax_category=row.tax_category,
         tax_name=row.tax_name,
         tax_formula=row.tax_formula,
@@ -316,4 +346,7 @@ def _view(row: Invoice, lines: Sequence[InvoiceLine], paid: int) -> InvoiceView:
         state=row.state,
         settled_at=row.settled_at,
         lines=tuple(LineView(one.item_id, one.what, one.first, one.after, one.net_minor, one.tax_minor) for one in lines),
+        credit_used_minor=-posted.get(credits.USED, 0),
+        credited_minor=-posted.get(credits.NOTED, 0),
+        written_off_minor=-posted.get(credits.LOST, 0),
     )

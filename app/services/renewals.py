@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -80,6 +81,17 @@ def planned(ctx: Context, at: datetime) -> tuple[Decision, ...]:
     again = [_again(ctx, row) for row in store.reopened(ctx.session, at)]
     rows = [*store.due(ctx.session, at), *fresh, *again]
     return tuple(decision for row in rows for decision in rules.decide(facts(ctx, row), at))
+
+
+def ordered(decided: Sequence[Decision]) -> tuple[Charge, ...]:
+    """The charges of `planned` in the order in which a run issues them: one of each subscription, the longest due first, and again."""
+    turns: Counter[str] = Counter()
+    found: list[tuple[int, datetime, str, Charge]] = []
+    for one in decided:
+        turn, turns[one.subscription_id] = turns[one.subscription_id], turns[one.subscription_id] + 1
+        if isinstance(one, Charge):
+            found.append((turn, one.period.start, one.subscription_id, one))
+    return tuple(one for *_, one in sorted(found, key=lambda each: each[:3]))
 
 
 def carry_out(ctx: Context, *, subscription_id: str, gateway: str) -> Decision | None:

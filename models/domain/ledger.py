@@ -37,7 +37,11 @@ TAX_OUT = Account("2200", "Tax on sales", AccountKind.LIABILITY)
 CREDIT = Account("2300", "Credit of customers", AccountKind.LIABILITY)
 DEFERRED = Account("2400", "Deferred revenue", AccountKind.LIABILITY)
 REVENUE = Account("4000", "Subscriptions", AccountKind.REVENUE)
-CHART: Mapping[str, Account] = {one.code: one for one in (CASH, RECEIVABLES, TAX_OUT, CREDIT, DEFERRED, REVENUE)}
+GIVEN_BACK = Account("4900", "Credits and refunds", AccountKind.REVENUE)
+BAD_DEBT = Account("6200", "Bad debt", AccountKind.EXPENSE)
+CHART: Mapping[str, Account] = {
+    one.code: one for one in (CASH, RECEIVABLES, TAX_OUT, CREDIT, DEFERRED, REVENUE, GIVEN_BACK, BAD_DEBT)
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from app.services import invoices, ledger, organizations, renewals
-from app.ui import gate, invoice_panels, layout, ledger_panels, queries, state
+from app.services import credit_notes, invoices, ledger, organizations, renewals
+from app.ui import credit_panels, gate, invoice_panels, layout, ledger_panels, queries, state
 from models.domain.access import Permission
 
 viewer = gate.require(Permission.SEE_ORGANIZATIONS)
@@ -13,7 +13,10 @@ if chosen:
     layout.back(viewer, "invoices")
     row = queries.ask(invoices.get, invoice_id=chosen)
     invoice_panels.one(viewer, row)
+    credit_panels.settled(viewer, row)
     ledger_panels.received(viewer, row)
+    credit_panels.give_back(viewer, row, queries.ask(credit_notes.left, invoice_id=row.id))
+    credit_panels.notes(viewer, queries.ask(credit_notes.list_, invoice_id=row.id).items)
     with layout.card(say("invoices.postings"), key="postings", stretch=False):
         ledger_panels.journal(viewer, queries.ask(ledger.entries, invoice_id=row.id).items)
     st.stop()

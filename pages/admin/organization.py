@@ -2,12 +2,13 @@
 
 import streamlit as st
 
-from app.services import addresses, apps, audit, changesets, members, orders, organizations, usage
+from app.services import addresses, apps, audit, changesets, credits, members, orders, organizations, usage
 from app.ui import (
     address_panels,
     adoption_forms,
     app_cards,
     change_panels,
+    credit_panels,
     gate,
     layout,
     order_decisions,
@@ -56,6 +57,10 @@ if Permission.SEE_OWN_INSTANCES in viewer.actor.everywhere:
     if used is not None:
         with layout.card(say("organization.usage"), note=organization_panels.covered(viewer, used), key="usage", stretch=False):
             organization_panels.usage(viewer, used)
+owed = queries.attempt(credits.of_organization, organization_id=id)
+if owed:
+    with layout.card(say("organization.credit"), key="credit", stretch=False):
+        credit_panels.pay_out(viewer, id, owed)
 left, right = st.columns(2)
 if Permission.SEE_OWN_MEMBERS in viewer.actor.everywhere:
     with left, layout.card(say("organization.people"), key="people"):

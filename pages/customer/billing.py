@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from app.services import invoices, renewals
-from app.ui import gate, invoice_panels, layout, queries, state
+from app.services import credit_notes, credits, invoices, renewals
+from app.ui import credit_panels, gate, invoice_panels, layout, queries, state
 from models.domain.access import Permission
 
 viewer = gate.require(Permission.SEE_OWN_BILLING)
@@ -11,7 +11,10 @@ say = viewer.say
 chosen = state.parameter("invoice")
 if chosen:
     layout.back(viewer, "billing")
-    invoice_panels.one(viewer, queries.ask(invoices.get, invoice_id=chosen))
+    row = queries.ask(invoices.get, invoice_id=chosen)
+    invoice_panels.one(viewer, row)
+    credit_panels.settled(viewer, row)
+    credit_panels.notes(viewer, queries.ask(credit_notes.list_, invoice_id=row.id).items)
     st.stop()
 here = state.organization(viewer)
 if here is None:
@@ -24,8 +27,10 @@ rows = queries.ask(invoices.list_, organization_id=here.id).items
 open_ = queries.ask(invoices.unpaid, organization_id=here.id)
 amount = invoice_panels.amounts(viewer, open_)
 layout.header(say("billing.open", n=len(open_), amount=amount) if open_ else say("billing.nothing_open"))
+credit_panels.balance(viewer, queries.ask(credits.of_organization, organization_id=here.id))
 st.subheader(say("billing.next"), anchor=False)
 st.caption(say("billing.next_note"))
 invoice_panels.coming(viewer, queries.ask(renewals.coming, organization_id=here.id))
 with layout.card(say("billing.invoices"), note=say("billing.invoices_note"), key="invoices_card", stretch=False):
     invoice_panels.listed(viewer, invoice_panels.open_first(open_, rows), page="billing", empty="billing.no_invoices")
+credit_panels.notes(viewer, queries.ask(credit_notes.list_, organization_id=here.id).items)

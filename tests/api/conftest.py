@@ -17,7 +17,7 @@ from app.config import Settings
 from app.container import Container
 from app.demo.load import load
 from app.jobs import registry
-from app.services import decisions, offers, renewals
+from app.services import credit_notes, decisions, offers, renewals
 from app.services import orders as ordering
 from models.domain.access import MemberRole, Permission, StaffRole, job_actor, member_actor
 from models.domain.app_backups import BackupReason, BackupState
@@ -132,6 +132,14 @@ class Program:
         with self.live.store.reading() as session:
             found = invoices.search(session, within=[who.organization_id])
             return max(found, key=lambda one: (one.state is invoices.InvoiceState.OPEN, one.id)).id
+
+    def credit_note_of(self, who: Party) -> str:
+        """A credit note of that party; made when it has none."""
+        with self.live.transaction(job_actor("test"), "api") as ctx:
+            made = credit_notes.issue(
+                ctx, invoice_id=self.invoice_of(who), reason="Ticket 812: slow for a day", key="example", amounts={1: 1000}
+            )
+        return made.id
 
     def change_set_of(self, who: Party) -> str:
         with self.live.store.reading() as session:

@@ -26,6 +26,7 @@ def filled(program: Program, path: str, party: Party) -> str:
     values = {
         "/orders/{id}": program.ordered_by(party, open_=True).id if "/orders/{id}" in path else "",
         "/invoices/{id}": program.invoice_of(party) if "/invoices/{id}" in path else "",
+        "/credit-notes/{id}": program.credit_note_of(party) if "/credit-notes/{id}" in path else "",
         "/change-sets/{id}": program.change_set_of(party) if "/change-sets/{id}" in path else "",
         "/instances/{id}/operations": f"{made}/operations",
         "/instances/{id}/suspension": f"{made}/suspension",
@@ -70,6 +71,8 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
     "change_instance": {"template": ""},
     "change_member": {"role": "owner"},
     "decide_order": {"decision": "received"},
+    "issue_credit_note": {"reason": "The app was not reachable for two days", "amounts": {"1": 1000}},
+    "refund_credit": {"currency": "IDR", "amount_minor": 50000, "reason": "Bank transfer of 29 November"},
     "operate_instance": {"operation": "stop"},
     "add_component": {"component": "valkey"},
     "copy_app_backup": {"plan": "starter"},
@@ -91,7 +94,7 @@ def answered(program: Program) -> dict[str, Any]:
 
     found: dict[str, Any] = {}
     for name, (method, path), operation in operations(api.openapi()):
-        if "204" in operation["responses"] or name in ("copy_app_backup", "upgrade_app"):
+        if "204" in operation["responses"] or name in ("copy_app_backup", "upgrade_app", "refund_credit"):
             continue
         if name in COOKIE_ONLY:
             if name in ("begin_support", "end_support"):
@@ -120,6 +123,7 @@ def answered(program: Program) -> dict[str, Any]:
         assert made.status_code < 300, (name, made.text)
         found[name] = made.text if "text/csv" in made.headers["content-type"] else short(made.json())
     # for a second app of its size the demo has no room, and its apps have the newest versions
+    found["refund_credit"] = {"currency": "IDR", "credit_minor": 25000}  # nobody in the demo has credit
     return found | {"copy_app_backup": found["place_order"], "upgrade_app": found["list_upgrades"]["items"][0]}
 
 

@@ -19,7 +19,11 @@ from tests.api.conftest import Party, Program, a_token
 from tests.api.paths import BODIES, COOKIE_ONLY, filled, operations
 
 OPERATIONS = [(name, method, path) for name, (method, path), _ in operations(api.openapi())]
-SCOPED = [one for one in OPERATIONS if one[2].startswith(("/organizations/{id}", "/instances/{id}")) or one[0] == "get_invoice"]
+SCOPED = [
+    one
+    for one in OPERATIONS
+    if one[2].startswith(("/organizations/{id}", "/instances/{id}")) or one[0] in ("get_invoice", "get_credit_note")
+]
 STAFF_ONLY = [
     one
     for one in OPERATIONS

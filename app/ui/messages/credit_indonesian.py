@@ -1,0 +1,16 @@
+"""Teks tentang pengembalian, untuk pelanggan."""
+
+TEXTS: dict[str, str | tuple[str, str]] = {
+    "credits.have": "Anda punya saldo {amount}. Saldo itu membayar tagihan berikutnya dengan sendirinya.",
+    "credits.used": "Dibayar dari saldo",
+    "credits.noted": "Nota kredit",
+    "credits.lost": "Dihapusbukukan",
+    "credits.open": "Masih terbuka",
+    "credits.notes": "Nota kredit",
+    "column.credited_invoice": "Dari tagihan",
+    "column.issued_on": "Diterbitkan",
+    "column.given_for": "Alasan",
+    "table.credit_notes": "Nota kredit, yang terbaru di atas",
+    "did.credit_notes.issue": "Menerbitkan nota kredit",
+    "did.credits.refund": "Membayarkan saldo",
+}
