@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from app.services import credits
+from app.services import credits, usage
 from app.ui import queries
 from models.domain.access import MemberRole, StaffRole
+from models.domain.errors import Unavailable
 from tests.orders.conftest import Shop, postgres, shop, store
 from tests.orders.test_renewals import MONTH, issued, paid, run
 from tests.pages.test_provisioning import page, said
@@ -20,7 +21,12 @@ def nothing_answered_before() -> None:
     queries.forget()
 
 
-def test_what_staff_give_back_is_to_the_customers_credit_and_pays(shop: Shop) -> None:
+def _away(*_: object, **__: object) -> None:
+    raise Unavailable("There is no warehouse here.")
+
+
+def test_what_staff_give_back_is_to_the_customers_credit_and_pays(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(usage, "organization", _away)
     paid(shop)
     run(shop)
     (row,) = issued(shop)
