@@ -51,3 +51,19 @@ def closings(data: DataOption = None) -> None:
             for row in found.moves
         ],
     )
+
+
+@app.command()
+def export(
+    format: Annotated[str, typer.Option("--format", help="Only beancount so far.")] = "beancount",
+    data: DataOption = None,
+) -> None:
+    """The whole ledger on standard output, for another program to check: `bean-check` adds up every account."""
+    from app.services import ledger_export
+    from models.domain.errors import Invalid
+
+    if format != "beancount":
+        raise Invalid(f"“{format}” is no format of this export. Write --format beancount.", field="format")
+    with edge.reading(edge.settings(data)) as ctx:
+        for line in ledger_export.beancount(ctx):
+            edge.say(line)

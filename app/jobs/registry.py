@@ -28,6 +28,7 @@ MODULES: tuple[str, ...] = (
     "app_backups",
     "renewals",
     "recognition",
+    "ledger",
 )
 """Modules of `app.jobs` that declare jobs."""
 

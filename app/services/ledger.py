@@ -13,7 +13,8 @@ from app.services.paging import Page, limited, moment, paged
 from models.domain.access import Permission
 from models.domain.errors import Conflict
 from models.domain.ledger import CHART, AccountKind, Posting, balanced
-from models.store import books
+from models.domain.recognition import next_month
+from models.store import books, ledger_sums
 from models.store import ledger as store
 from models.store.ledger import LedgerAccount, LedgerEntry, LedgerPosting
 
@@ -57,21 +58,41 @@ class BalanceView:
     balance_minor: int
 
 
-def entries(ctx: Context, *, invoice_id: str | None = None, limit: int = 100, after: str | None = None) -> Page[EntryView]:
-    """The journal, the newest first; for staff who see everybody's billing."""
+def entries(
+    ctx: Context,
+    *,
+    invoice_id: str | None = None,
+    account: str | None = None,
+    currency: str | None = None,
+    kind: str | None = None,
+    month: date | None = None,
+    limit: int = 100,
+    after: str | None = None,
+) -> Page[EntryView]:
+    """The journal, the newest first, or what of it made one figure of a report; for staff who see everybody's billing."""
     ctx.require(Permission.SEE_OWN_BILLING)
-    rows = store.search(ctx.session, invoice_id=invoice_id, after=moment(after), limit=limited(limit) + 1)
+    first = month.replace(day=1) if month is not None else None
+    wanted = store.Wanted(invoice_id, account, currency, kind, first, next_month(first) if first is not None else None)
+    rows = store.search(ctx.session, wanted, after=moment(after), limit=limited(limit) + 1)
     lines = store.postings(ctx.session, [row.id for row in rows])
     return paged(rows, limit, lambda row: _view(row, lines[row.id]), lambda row: (row.at.isoformat(), row.id))
 
 
-def trial_balance(ctx: Context) -> tuple[BalanceView, ...]:
-    """Every account that was posted to, by currency. Debits and credits of a currency are equal, for every entry balances."""
+def trial_balance(ctx: Context, *, month: date | None = None) -> tuple[BalanceView, ...]:
+    """Every account that was posted to, by currency, at the end of a month or as it is now.
+
+    Debits and credits of a currency are equal, for every entry balances.
+    """
     ctx.require(Permission.SEE_OWN_BILLING)
     names = {row.code: row for row in store.accounts(ctx.session)}
+    sums: dict[tuple[str, str], tuple[int, int]] = {}
+    for one in ledger_sums.monthly(ctx.session):
+        if month is None or one.month <= month:
+            debit, credit = sums.get((one.account, one.currency), (0, 0))
+            sums[one.account, one.currency] = debit + one.debit, credit + one.credit
     return tuple(
         BalanceView(code, names[code].name, names[code].kind, currency, debit, credit, debit - credit)
-        for code, currency, debit, credit in store.sums(ctx.session)
+        for (code, currency), (debit, credit) in sorted(sums.items())
     )
 
 

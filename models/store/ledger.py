@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKeyConstraint, Index, Text, func, insert, tuple_
+from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKeyConstraint, Index, Text, exists, insert, tuple_
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from models.domain.ids import new_id
@@ -32,7 +32,7 @@ class LedgerEntry(SQLModel, table=True):
     """
 
     __tablename__ = "ledger_entry"
-    __table_args__ = (Index("ix_ledger_entry_at_id", "at", "id"),)
+    __table_args__ = (Index("ix_ledger_entry_at_id", "at", "id"), Index("ix_ledger_entry_day", "day"))
 
     id: str = Field(default_factory=lambda: new_id("ent"), primary_key=True)
     key: str = Field(unique=True)
@@ -50,11 +50,12 @@ class LedgerPosting(SQLModel, table=True):
         CheckConstraint("amount_minor <> 0", name="amount"),
         # postings are written before the entry that seals them
         ForeignKeyConstraint(["entry_id"], ["ledger_entry.id"], deferrable=True, initially="DEFERRED"),
+        Index("ix_ledger_posting_account_entry_id", "account", "entry_id"),
     )
 
     entry_id: str = Field(primary_key=True)
     line: int = Field(primary_key=True)
-    account: str = Field(foreign_key="ledger_account.code", index=True)
+    account: str = Field(foreign_key="ledger_account.code")
     currency: str
     amount_minor: int = Field(sa_type=BigInteger)
     organization_id: str = Field(foreign_key="organization.id", index=True)
@@ -87,14 +88,40 @@ def write(session: Session, entry: LedgerEntry, postings: Sequence[LedgerPosting
     connection.execute(insert(LedgerEntry), [entry.model_dump()])
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which entries: for an invoice, of an account, in days from `first` to before `after`, of a kind of event. None: any."""
+
+    invoice_id: str | None = None
+    account: str | None = None
+    currency: str | None = None
+    kind: str | None = None
+    first: date | None = None
+    after: date | None = None
+
+
 def search(
-    session: Session, *, invoice_id: str | None = None, after: tuple[datetime, str] | None = None, limit: int | None = None
+    session: Session, wanted: Wanted = Wanted(), *, after: tuple[datetime, str] | None = None, limit: int | None = None
 ) -> Sequence[LedgerEntry]:
     """The newest first, from behind `after` (time and id)."""
     query = select(LedgerEntry)
-    if invoice_id is not None:
-        of_it = select(LedgerPosting.entry_id).where(LedgerPosting.invoice_id == invoice_id)
-        query = query.where(col(LedgerEntry.id).in_(of_it))
+    lines = (
+        (LedgerPosting.invoice_id, wanted.invoice_id),
+        (LedgerPosting.account, wanted.account),
+        (LedgerPosting.currency, wanted.currency),
+    )
+    asked = [(column, value) for column, value in lines if value is not None]
+    if asked:
+        of_it = select(LedgerPosting.entry_id).where(*(col(column) == value for column, value in asked))
+        if wanted.invoice_id is None:
+            of_it = of_it.where(col(LedgerPosting.entry_id) == col(LedgerEntry.id))
+        query = query.where(col(LedgerEntry.id).in_(of_it) if wanted.invoice_id is not None else exists(of_it))
+    if wanted.kind is not None:
+        query = query.where(LedgerEntry.kind == wanted.kind)
+    if wanted.first is not None:
+        query = query.where(col(LedgerEntry.day) >= wanted.first)
+    if wanted.after is not None:
+        query = query.where(col(LedgerEntry.day) < wanted.after)
     if after is not None:
         query = query.where(tuple_(col(LedgerEntry.at), col(LedgerEntry.id)) < tuple_(*after))
     return session.exec(query.order_by(col(LedgerEntry.at).desc(), col(LedgerEntry.id).desc()).limit(limit)).all()
@@ -114,13 +141,17 @@ def of_organization(session: Session, organization_id: str) -> Sequence[LedgerPo
     return session.exec(query.order_by(col(LedgerPosting.entry_id), col(LedgerPosting.line))).all()
 
 
-def sums(session: Session) -> Sequence[tuple[str, str, int, int]]:
-    """Account, currency, sum of debits and sum of credits (above zero both), by code and currency."""
-    amount: Any = col(LedgerPosting.amount_minor)
-    debit, credit = func.sum(amount).filter(amount > 0), func.sum(amount).filter(amount < 0)
-    query = (
-        select(LedgerPosting.account, LedgerPosting.currency, func.coalesce(debit, 0), -func.coalesce(credit, 0))
-        .group_by(col(LedgerPosting.account), col(LedgerPosting.currency))
-        .order_by(col(LedgerPosting.account), col(LedgerPosting.currency))
-    )
-    return [(account, currency, int(more), int(less)) for account, currency, more, less in session.exec(query).all()]
+def chronological(session: Session, *, at_once: int) -> Iterator[tuple[LedgerEntry, Sequence[LedgerPosting]]]:
+    """Every entry with its lines, the earliest day first, so many read together."""
+    last: tuple[date, str] | None = None
+    while True:
+        query = select(LedgerEntry).order_by(col(LedgerEntry.day), col(LedgerEntry.id)).limit(at_once)
+        if last is not None:
+            query = query.where(tuple_(col(LedgerEntry.day), col(LedgerEntry.id)) > tuple_(*last))
+        rows = session.exec(query).all()
+        lines = postings(session, [row.id for row in rows])
+        for row in rows:
+            yield row, lines[row.id]
+        if len(rows) < at_once:
+            return
+        last = rows[-1].day, rows[-1].id

@@ -35,6 +35,7 @@ from app.ui.messages import (
     orphans_english,
     payment_english,
     payment_indonesian,
+    report_english,
     shared_english,
     shared_indonesian,
     shop_english,
@@ -74,6 +75,7 @@ CATALOGUES: Mapping[str, Mapping[str, Text]] = {
         **emptying_english.TEXTS,
         **ledger_english.TEXTS,
         **credit_english.STAFF,
+        **report_english.TEXTS,
     },
     "id": {
         **shared_indonesian.TEXTS,
