@@ -127,6 +127,7 @@ def post(
         )
         for number, one in enumerate(kept, 1)
     ]  # fmt: skip
+    ledger_sums.heed(ctx.session, ctx.now)
     store.write(ctx.session, entry, lines)
     return entry.id
 

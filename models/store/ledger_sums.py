@@ -1,7 +1,7 @@
 """Sums of the ledger by account, currency, month and kind of event: kept for what is older than an hour, so that reports are fast.
 
-They are a copy and never the truth: what was posted since is added when they are read, and when their count of entries is not that of the
-ledger they are not used at all.
+They are a copy and never the truth: what was posted since is added when they are read. They are dropped by whoever posts something older
+(a clock that was put back), and made anew when their count of entries is not that of the ledger.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ Key = tuple[str, str, date, str]
 def monthly(session: Session) -> Sequence[Sum]:
     """All sums, by account, currency, month and kind: the kept ones and what was written since."""
     kept = session.get(LedgerSummed, _ONE, populate_existing=True)
-    until = kept.until if kept is not None and kept.entries == _count(session, kept.until) else NEVER
+    until = kept.until if kept is not None else NEVER
     sums: dict[Key, list[int]] = defaultdict(lambda: [0, 0])
     if until != NEVER:
         for row in session.exec(select(LedgerMonth)).all():
@@ -103,6 +103,14 @@ def keep(session: Session, until: datetime) -> int:
     session.merge(LedgerSummed(until=until, entries=count))
     session.flush()
     return count - before
+
+
+def heed(session: Session, at: datetime) -> None:
+    """Something is posted as of then: sums that should have it already are dropped."""
+    kept = session.get(LedgerSummed, _ONE)
+    if kept is not None and at < kept.until:
+        session.delete(kept)
+        session.flush()
 
 
 def _count(session: Session, until: datetime) -> int:

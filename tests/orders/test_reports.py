@@ -12,8 +12,9 @@ from sqlmodel import select
 from app.gateways.payments import Script
 from app.jobs import runner
 from app.services import ledger, reports
+from models.domain.access import job_actor
 from models.domain.errors import NotPermitted
-from models.store import ledger_sums
+from models.domain.ledger import earned
 from models.store.ledger import LedgerEntry, LedgerPosting
 from models.store.ledger_sums import LedgerMonth
 from tests.orders.conftest import Shop
@@ -137,13 +138,15 @@ def test_kept_sums_change_no_report_and_are_dropped_when_they_are_wrong(books: S
         kept.debit_minor += 7
         session.add(kept)
     assert balance_of(books, kept.account) != fresh[kept.account], "the kept sums are used"
-    with books.store.transaction() as session:
-        summed = session.get_one(ledger_sums.LedgerSummed, "ledger")
-        summed.entries += 1
-        session.add(summed)
-    assert balance(books) == fresh
+    books.clock.advance(-timedelta(days=20))
+    with books.acting(job_actor("test")) as ctx:
+        ledger.post(
+            ctx, key="old", kind="test", day=JANUARY, memo="", postings=earned(5, "IDR"),
+            organization_id=books.customer.organization.id,
+        )  # fmt: skip
+    assert balance(books) == fresh | {"2400": fresh["2400"] + 5, "4000": fresh["4000"] - 5}
     runner.run_once(books.container, "ledger")
-    assert balance(books) == fresh
+    assert balance(books) == fresh | {"2400": fresh["2400"] + 5, "4000": fresh["4000"] - 5}
 
 
 def test_reports_are_for_staff(books: Shop) -> None:
