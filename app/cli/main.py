@@ -23,6 +23,7 @@ from app.cli import (
     nodes,
     orders,
     orphans,
+    payments,
     serving,
     soak,
     support,
@@ -65,6 +66,7 @@ app.add_typer(upgrades.app, name="upgrades")
 app.add_typer(invoices.app, name="invoices")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(credits.app, name="credits")
+app.add_typer(payments.app, name="payments")
 
 
 def run() -> None:

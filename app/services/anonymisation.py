@@ -30,6 +30,7 @@ from models.store import (
     staff,
     support,
     tokens,
+    transfers,
     upgrades,
 )
 from models.store import audit as audit_rows
@@ -90,6 +91,7 @@ def anonymise(ctx: Context, *, organization_id: str, typed_name: str) -> Anonymi
     orders.blank(ctx.session, row.id)
     dunning.blank(ctx.session, row.id)
     support.blank(ctx.session, row.id)
+    transfers.blank(ctx.session, row.id)
     mail.blank(ctx.session, organization_id=row.id, addresses=gone_mail)
     ended = tuple(session_id for user in leaving for session_id in _forget(ctx, user))
     members.leave_all(ctx.session, row.id)

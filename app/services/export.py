@@ -37,6 +37,7 @@ from models.store import (
     subscriptions,
     support,
     tokens,
+    transfers,
     upgrades,
 )
 from models.store import audit as audit_rows
@@ -121,6 +122,7 @@ def _facts(ctx: Context, row: organizations.Organization) -> Mapping[str, Any]:
         "reminders": _dumped(dunning.reminders(session, [one.id for one in billed])),
         "holds": _dumped(dunning.holds_of(session, row.id), without={"reason", "actor"}),
         "payments": _dumped(payments.of_organization(session, row.id)),
+        "transfer_reports": _dumped(transfers.reports(session, organization_id=row.id), without={"proof"}),
         "invoices": _dumped(billed),
         "invoice_lines": _dumped(line for lines in invoices.lines(session, [one.id for one in billed]).values() for line in lines),
         "credit_notes": _dumped(noted),

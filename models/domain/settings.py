@@ -128,6 +128,7 @@ REGISTRY: Mapping[str, OperatorSetting] = {
             "Whose days new subscriptions are billed by; those that began keep theirs.",
             choices=("Asia/Jakarta", "Asia/Makassar", "Asia/Jayapura", "Asia/Singapore", "Europe/Berlin", "Europe/London", "UTC"),
         ),
+        OperatorSetting("bank_account", "", "", "Bank, number and holder of the account to which customers transfer; empty: none."),
         OperatorSetting("tax_registered", True, "", "Whether we charge tax on sales in our country (PPN)."),
         OperatorSetting("prices_with_tax", True, "", "Whether the prices of plans have the tax in them."),
         AUDIT_YEARS,

@@ -112,6 +112,10 @@ def by_id(session: Session, invoice_id: str) -> Invoice | None:
     return session.get(Invoice, invoice_id)
 
 
+def by_number(session: Session, number: str) -> Invoice | None:
+    return session.exec(select(Invoice).where(Invoice.number == number)).first()
+
+
 def locked(session: Session, invoice_id: str) -> Invoice:
     """It, locked until the transaction ends, so that what is open of it is known for sure."""
     return session.get_one(Invoice, invoice_id, with_for_update=True, populate_existing=True)

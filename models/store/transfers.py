@@ -123,3 +123,13 @@ def close(session: Session, invoice_id: str, state: ReportState) -> None:
         .values(state=state)
         .execution_options(synchronize_session="fetch")
     )
+
+
+def blank(session: Session, organization_id: str) -> None:
+    """Take out who reported, their words and proofs."""
+    session.exec(
+        update(TransferReport)
+        .where(col(TransferReport.organization_id) == organization_id)
+        .values(by="", words="", proof="", proof_type="", proof_size=0)
+        .execution_options(synchronize_session="fetch")
+    )
