@@ -103,6 +103,29 @@ TEXTS: Mapping[str, Mapping[str, Text]] = {
             ("It ended at {until}, and {app} was stopped. Its data is kept. Write to us if you would like to keep it running.",),
             "Open the app's page",
         ),
+        "invoice_due": Text(
+            "Invoice {number} is due on {due}",
+            "Invoice {number} is due soon, {name}",
+            ("{amount} of the invoice {number} are open until {due}.",),
+            "Open the invoice",
+            ("Have you paid already? Then do nothing.",),
+        ),
+        "invoice_late": Text(
+            "Invoice {number} is open",
+            "Invoice {number} is open, {name}",
+            (
+                "{amount} of the invoice {number} were due on {due}. "
+                "If they stay open, its app is suspended from {stops} on; its data is kept.",
+            ),
+            "Open the invoice",
+            ("Have you paid already? Then do nothing. Can you not pay in time? Write to us.",),
+        ),
+        "subscription_ended": Text(
+            "The subscription of {app} is over",
+            "The subscription of {app} is over, {name}",
+            ("{app} was stopped at {at} and saved a last time. Nothing is charged any more; its data is kept until {until}.",),
+            "Open Billing",
+        ),
         "app_ready": Text(
             "{app} is ready",
             "{app} is ready, {name}",
@@ -194,6 +217,32 @@ TEXTS: Mapping[str, Mapping[str, Text]] = {
                 "Hubungi kami jika Anda ingin terus menjalankannya.",
             ),
             "Buka halaman aplikasi",
+        ),
+        "invoice_due": Text(
+            "Tagihan {number} jatuh tempo pada {due}",
+            "Tagihan {number} segera jatuh tempo, {name}",
+            ("{amount} dari tagihan {number} belum dibayar; batasnya {due}.",),
+            "Buka tagihan",
+            ("Sudah membayar? Abaikan saja.",),
+        ),
+        "invoice_late": Text(
+            "Tagihan {number} belum dibayar",
+            "Tagihan {number} belum dibayar, {name}",
+            (
+                "{amount} dari tagihan {number} jatuh tempo pada {due}. "
+                "Jika tetap belum dibayar, aplikasinya ditangguhkan mulai {stops}; datanya disimpan.",
+            ),
+            "Buka tagihan",
+            ("Sudah membayar? Abaikan saja. Tidak dapat membayar tepat waktu? Hubungi kami.",),
+        ),
+        "subscription_ended": Text(
+            "Langganan {app} sudah berakhir",
+            "Langganan {app} sudah berakhir, {name}",
+            (
+                "{app} dihentikan pada {at} dan dicadangkan untuk terakhir kali. "
+                "Tidak ada lagi yang ditagih; datanya disimpan sampai {until}.",
+            ),
+            "Buka Tagihan",
         ),
         "app_ready": Text(
             "{app} sudah siap",

@@ -29,6 +29,7 @@ MODULES: tuple[str, ...] = (
     "renewals",
     "recognition",
     "ledger",
+    "dunning",
 )
 """Modules of `app.jobs` that declare jobs."""
 

@@ -150,7 +150,6 @@ def remove(ctx: Context, *, instance_id: str, typed_name: str) -> ChangeSetView:
         raise Invalid(f"Type the app's name, “{row.name}”, to confirm: its data is deleted.", field="typed_name")
     if row.state is State.ORDERED:
         raise Conflict("Nothing of this app was made yet. Take the order back instead.")
-    reservations.end(ctx.session, row.id, ctx.now)
     subscription = subscriptions.of_instance(ctx.session, row.id)
     item = _item(ctx, row, subscription)
     if item is not None and subscription is not None:
@@ -161,6 +160,12 @@ def remove(ctx: Context, *, instance_id: str, typed_name: str) -> ChangeSetView:
         left = [one for one in subscriptions.items(ctx.session, subscription.id) if one.until is None]
         if not left and subscription.state not in ENDED:
             lifecycle.move(ctx, subscription, SubscriptionState.EXPIRED, reason="app_removed", ended=Ended.CANCELLED)
+    return want_removed(ctx, row)
+
+
+def want_removed(ctx: Context, row: Instance) -> ChangeSetView:
+    """Deleted with all its data, after a last backup. For other services, which check rights."""
+    reservations.end(ctx.session, row.id, ctx.now)
     domains.drop(ctx.session, [row.id])
     made = changesets.begin(ctx, row, purpose=Purpose.REMOVE)
     _note(ctx, row, "instances.remove", {"name": row.name, "namespace": row.namespace})

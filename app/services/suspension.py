@@ -20,6 +20,8 @@ from models.store.instances import Instance
 from models.store.specifications import SUSPENDED, Specification
 
 LONGEST = 300
+RESTED = frozenset({"trial ended", "subscription ended"})
+"""Reasons of generations by which the platform itself stopped an app."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,13 @@ def resume(ctx: Context, *, instance_id: str) -> ChangeSetView:
     paid_for = subscriptions.of_instance(ctx.session, row.id)
     if paid_for is not None and paid_for.state in ENDED:
         raise Conflict(f"The subscription of “{row.name}” has ended; it runs again when it is ordered again.")
-    before = next((one for one in wishes.history(ctx.session, row.id) if not one.suspended), None)
+    return bring_back(ctx, row, wish)
+
+
+def bring_back(ctx: Context, row: Instance, wish: Specification) -> ChangeSetView:
+    """As it was before it was suspended or its subscription ended. For other services, which check rights."""
+    resting = (one for one in wishes.history(ctx.session, row.id) if not one.suspended and one.reason not in RESTED)
+    before = next(resting, None)
     if before is None or not before.running:
         return operations.want(ctx, row, wish, Purpose.STOP, "stopped", running=False)
     operations.hold(ctx, row, operations.wish_with(wish, running=True, reason="resumed"), Purpose.START)

@@ -32,6 +32,8 @@ class BackupReason(StrEnum):
     SCHEDULE = "schedule"
     DELETION = "deletion"
     UPGRADE = "upgrade"
+    EXPIRY = "expiry"
+    """Its subscription ended."""
 
 
 class RestoreState(StrEnum):
@@ -85,9 +87,12 @@ def pause(attempts: int) -> timedelta:
     return _PAUSE * doubled
 
 
+LAST = frozenset({BackupReason.DELETION, BackupReason.EXPIRY})
+
+
 def kept_until(reason: BackupReason, at: datetime, *, days: int, deleted_days: int) -> datetime:
-    """When a backup made at `at` expires; the last one of a deleted app has a time of its own."""
-    return at + timedelta(days=deleted_days if reason is BackupReason.DELETION else days)
+    """When a backup made at `at` expires; the last one of an app that is over has a time of its own."""
+    return at + timedelta(days=deleted_days if reason in LAST else days)
 
 
 def is_due(newest: datetime | None, now: datetime, *, every: timedelta) -> bool:

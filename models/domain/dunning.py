@@ -23,7 +23,7 @@ ASKED = frozenset({S.TRIAL, S.ACTIVE, S.PAST_DUE, S.PAUSED, S.SUSPENDED})
 
 
 class Ended(StrEnum):
-    """Why a subscription is expired; only the first one comes back by a payment."""
+    """Why a subscription is expired; UNPAID comes back when its debt is paid, TRIAL when its first paid period is."""
 
     UNPAID = "unpaid"
     CANCELLED = "cancelled"
@@ -34,6 +34,8 @@ class Action(StrEnum):
     REMIND = "remind"
     CHARGE = "charge"
     MOVE = "move"
+    REMOVE = "remove"
+    """Its app is to be deleted; it is cleaned once that was seen."""
     PARK = "park"
     """A person has to look: the machine would lose data or does not know enough."""
 
@@ -87,6 +89,12 @@ class Facts:
     """Why, for an expired one. While it is not known the machine neither brings it back nor cleans it up."""
     backup: bool = False
     """The last backup exists."""
+    ours: bool = True
+    """Moorage runs its app, so it can stop it."""
+    standing: bool = False
+    """Its app is in the cluster still, with its data."""
+    removing: bool = False
+    """Its app is being deleted, or was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +117,8 @@ def decide(facts: Facts, now: datetime, policy: Policy | None = None) -> Sequenc
     policy, now = policy or Policy(), aware(now)
     if facts.state is S.EXPIRED and facts.ended is None:
         return [_park(facts, "end_unknown")]
+    if facts.state is S.EXPIRED and facts.removing:
+        return [_move(facts, S.CLEANED, "seen_gone")] if facts.backup and not facts.standing else []
     helped = _helped(facts, now)
     if helped is not None:
         return [helped]
@@ -143,9 +153,16 @@ def _helped(facts: Facts, now: datetime) -> Decision | None:
         return None
     if facts.state is S.PAST_DUE or (facts.state is S.SUSPENDED and not facts.suspended_by_hand):
         return _move(facts, S.ACTIVE, "paid")
+    if facts.state is S.EXPIRED and facts.ended is Ended.TRIAL and facts.paid_period:
+        return _back(facts, "trial_paid")
     if facts.state is S.EXPIRED and facts.ended is Ended.UNPAID:
-        return _move(facts, S.ACTIVE, "paid") if facts.backup else _park(facts, "paid_without_backup")
+        return _back(facts, "paid")
     return None
+
+
+def _back(facts: Facts, reason: str) -> Decision:
+    """From expired, while its data is there."""
+    return _move(facts, S.ACTIVE, reason) if facts.backup or facts.standing else _park(facts, "paid_without_backup")
 
 
 def _over(facts: Facts, now: datetime, *, asking: bool) -> Decision | None:
@@ -194,16 +211,18 @@ def _step(facts: Facts, now: datetime, policy: Policy) -> Decision | None:
     if facts.state is S.ACTIVE and late >= timedelta(0):
         return _move(facts, S.PAST_DUE, "unpaid")
     if facts.state is S.PAST_DUE and late >= policy.suspend_after * DAY:
-        return _move(facts, S.SUSPENDED, "unpaid")
-    if facts.state is S.SUSPENDED and late >= policy.expire_after * DAY:
-        return _move(facts, S.EXPIRED, "unpaid", ended=Ended.UNPAID)
-    if facts.state is S.PAUSED and late >= policy.expire_after * DAY:
-        return _move(facts, S.EXPIRED, "unpaid", ended=Ended.UNPAID)
+        return _move(facts, S.SUSPENDED, "unpaid") if facts.ours else _park(facts, "not_ours")
+    if facts.state in {S.SUSPENDED, S.PAUSED} and late >= policy.expire_after * DAY:
+        return _move(facts, S.EXPIRED, "unpaid", ended=Ended.UNPAID) if facts.ours else _park(facts, "not_ours")
     if facts.state is S.EXPIRED and late >= policy.clean_after * DAY:
         return _cleaned(facts)
     return None
 
 
 def _cleaned(facts: Facts) -> Decision:
-    """Data goes only when a backup of it exists."""
-    return _move(facts, S.CLEANED, "kept_long_enough") if facts.backup else _park(facts, "no_backup")
+    """Data goes only when a backup of it exists, and it is said only once it was seen."""
+    if not facts.backup:
+        return _park(facts, "no_backup")
+    if facts.standing:
+        return Decision(Action.REMOVE, "kept_long_enough", f"{facts.subscription}:remove:{int(aware(facts.since).timestamp())}")
+    return _move(facts, S.CLEANED, "kept_long_enough")

@@ -60,6 +60,8 @@ class OperatorSetting:
         return f"{what} from {self.low:g} to {self.high:g} {self.unit}".rstrip()
 
 
+MOST_DAYS = 365
+"""The furthest that a reminder or a charge may lie from the due day."""
 AUDIT_YEARS = OperatorSetting("audit_years", 7, "years", "How long the audit is kept.", 7, 30)
 
 REGISTRY: Mapping[str, OperatorSetting] = {
@@ -112,6 +114,12 @@ REGISTRY: Mapping[str, OperatorSetting] = {
         ),
         OperatorSetting("app_backup_hours", 24, "hours", "How often paid apps are saved by themselves; 0: never.", 0, 720),
         OperatorSetting("app_backup_trials", False, "", "Whether trials are saved by themselves too."),
+        OperatorSetting("reminder_days", "-3, 0, 1, 5", "", "On which days after an invoice is due its people are reminded of it."),
+        OperatorSetting("charge_days", "0, 2, 5, 14", "", "On which days after it is due a declined invoice is charged again."),
+        OperatorSetting("suspend_days", 7, "days", "So long after it is due an unpaid subscription is suspended.", 1, 365),
+        OperatorSetting("expire_days", 21, "days", "So long after it is due a suspended one expires, with a last backup.", 2, 365),
+        OperatorSetting("clean_days", 51, "days", "So long after it was due the data of an expired one is deleted.", 3, 3650),
+        OperatorSetting("keep_ended_days", 30, "days", "How long the data of a cancelled or tried app is kept.", 1, 3650),
         OperatorSetting("payment_days", 7, "days", "How long customers have to pay an invoice.", 0, 90),
         OperatorSetting(
             "catch_up_periods",
@@ -143,8 +151,26 @@ def named(key: str) -> OperatorSetting:
     return REGISTRY[key]
 
 
+def days_of(text: str) -> tuple[int, ...]:
+    """The days of a setting such as “-3, 0, 1, 5”, each later than the one before; Invalid says what is wrong."""
+    try:
+        days = tuple(int(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise Invalid(f"“{text}” is no list of whole days. Write them as in “-3, 0, 1, 5”.", field="days") from None
+    if list(days) != sorted(set(days)) or any(abs(day) > MOST_DAYS for day in days):
+        raise Invalid(f"The days “{text}” must rise, each between -{MOST_DAYS} and {MOST_DAYS}.", field="days")
+    return days
+
+
 def check_together(values: Mapping[str, Value]) -> None:
     """Refuse values that are good each by itself and make no sense together; all settings are in `values`."""
     low, high = float(values["target_low"]), float(values["target_high"])
     if low >= high:
         raise Invalid(f"The target's lower end ({low:g}) must lie below its upper end ({high:g}).", field="target_low")
+    days_of(str(values["reminder_days"]))
+    if any(day < 0 for day in days_of(str(values["charge_days"]))):
+        raise Invalid("Charges are tried again from the due day on, never before it.", field="charge_days")
+    if not int(values["suspend_days"]) < int(values["expire_days"]) < int(values["clean_days"]):
+        raise Invalid(
+            "An unpaid app is suspended first, expires later, and is deleted last: let the days rise.", field="suspend_days"
+        )

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Text, update
+from sqlalchemy import Text, and_, or_, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field, Session, SQLModel, col, select
 
+from models.domain.changesets import Purpose
 from models.domain.ids import new_id
+from models.domain.instances import State
+from models.domain.subscriptions import SubscriptionState
+from models.store.changesets import ChangeSet
 from models.store.guards import Guard, guard
+from models.store.instances import Instance
+from models.store.invoices import Invoice, InvoiceState
+from models.store.subscriptions import Subscription, SubscriptionItem
 from models.store.types import UtcDateTime
 
 
@@ -96,3 +103,31 @@ def blank(session: Session, organization_id: str) -> None:
         .values(reason="")
         .execution_options(synchronize_session="fetch")
     )
+
+
+def concerned(session: Session, at: datetime, *, after: str = "", limit: int) -> Sequence[str]:
+    """Ids of subscriptions about which something may have to be decided at that moment, in their order, behind `after`.
+
+    Those with an open invoice, in dunning, at an end that was chosen or at a trial's; and those that are over while an app of theirs stands
+    or was deleted and nobody has said yet that it is gone.
+    """
+    s = SubscriptionState
+    open_ = select(Invoice.subscription_id).where(Invoice.state == InvoiceState.OPEN)
+    removed = select(ChangeSet.instance_id).where(ChangeSet.purpose == Purpose.REMOVE)
+    left = (
+        select(SubscriptionItem.subscription_id)
+        .join(Instance, col(Instance.id) == col(SubscriptionItem.instance_id))
+        .where(or_(col(Instance.state) != State.GONE, col(Instance.id).in_(removed)))
+    )
+    living = col(Subscription.state).in_([s.TRIAL, s.ACTIVE, s.PAST_DUE, s.PAUSED, s.SUSPENDED])
+    query = select(Subscription.id).where(
+        col(Subscription.id) > after,
+        or_(
+            and_(living, col(Subscription.id).in_(open_)),
+            col(Subscription.state).in_([s.PAST_DUE, s.SUSPENDED]),
+            and_(living, col(Subscription.cancel_at) <= at),
+            and_(col(Subscription.state) == s.TRIAL, col(Subscription.trial_until) <= at),
+            and_(col(Subscription.state) == s.EXPIRED, col(Subscription.id).in_(left)),
+        ),
+    )
+    return session.exec(query.order_by(col(Subscription.id)).limit(limit)).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -60,8 +61,9 @@ def _ending(pod: Incarnation, x: float) -> bool:
 
 
 def _progress(turns: list[Turn], updated: Iterable[Incarnation], x: float) -> float:
-    """When its controller last came nearer to the newest turn."""
-    began = next(turn.x for turn in turns if (turn.revision, turn.copies) == (turns[-1].revision, turns[-1].copies))
+    """When its controller last came nearer to the newest turn; that it wanted the same long before, and else between, does not count."""
+    wanted = (turns[-1].revision, turns[-1].copies)
+    began = [turn.x for turn in itertools.takewhile(lambda one: (one.revision, one.copies) == wanted, reversed(turns))][-1]
     first = [run.ready for pod in updated for run in pod.runs[:1] if run.ready <= min(x, math.inf if run.end is None else run.end)]
     return max([began, *first])
 

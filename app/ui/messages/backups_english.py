@@ -7,6 +7,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "saved.asked": "It is being saved.",
     "saved.none": "Nothing is saved yet.",
     "saved.reason.asked": "asked for",
+    "saved.reason.expiry": "because the subscription ended",
     "saved.reason.schedule": "by schedule",
     "saved.reason.deletion": "before deletion",
     "saved.state.wanted": "begins soon",

@@ -7,6 +7,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "saved.asked": "Sedang disimpan.",
     "saved.none": "Belum ada yang disimpan.",
     "saved.reason.asked": "diminta",
+    "saved.reason.expiry": "karena langganan berakhir",
     "saved.reason.schedule": "menurut jadwal",
     "saved.reason.deletion": "sebelum dihapus",
     "saved.state.wanted": "segera dimulai",

@@ -1,0 +1,8 @@
+"""Texts of dunning and the life of subscriptions in Indonesian, as customers read them."""
+
+TEXTS: dict[str, str | tuple[str, str]] = {
+    "did.dunning.remind": "Mengingatkan tagihan yang belum dibayar",
+    "did.dunning.charge": "Menagih lagi tagihan yang belum dibayar",
+    "did.dunning.move": "Mengubah status langganan",
+    "did.dunning.remove": "Menghapus aplikasi yang masanya sudah berakhir",
+}
