@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.context import Context
-from app.services import settings, specifications
+from app.services import credits, settings, specifications
 from app.services.organizations import existing
 from models.domain import dunning as rules
 from models.domain.access import Permission
@@ -114,7 +114,9 @@ def know(ctx: Context, subscription_id: str) -> Known | None:
     last = lifecycle.newest(ctx.session, [row.id]).get(row.id)
     since = last.at if last is not None else row.created_at
     bills = invoices.search(ctx.session, subscription_id=row.id)
-    open_ = sorted((one for one in bills if one.state is InvoiceState.OPEN), key=lambda one: (one.due_on, one.year, one.sequence))
+    posted = credits.receivable(ctx, [one.id for one in bills])
+    unpaid = [one for one in bills if one.state is InvoiceState.OPEN or posted[one.id].get(credits.LOST)]
+    open_ = sorted(unpaid, key=lambda one: (one.due_on, one.year, one.sequence))
     oldest = open_[0] if open_ else None
     asked = attempts(payments.of_invoice(ctx.session, oldest.id)) if oldest else {}
     newest = asked[max(asked)] if asked else None
@@ -134,7 +136,7 @@ def know(ctx: Context, subscription_id: str) -> Known | None:
         hold_until=holds[row.organization_id].until if row.organization_id in holds else None,
         suspended_by_hand=any(text and text != NOTICE for text in suspended),
         trial_until=row.trial_until,
-        paid_period=any(one.state is InvoiceState.PAID and one.total_minor > 0 for one in bills),
+        paid_period=any(one.state is InvoiceState.PAID and _came(posted[one.id]) for one in bills),
         cancel_at=row.cancel_at,
         ended=last.ended if last is not None else None,
         backup=row.state is SubscriptionState.EXPIRED and all(_saved(ctx, app, since) for app in apps),
@@ -142,13 +144,17 @@ def know(ctx: Context, subscription_id: str) -> Known | None:
         standing=any(app.state is not State.GONE for app in apps),
         removing=any(_removing(ctx, app) for app in apps),
     )
-    rest = oldest.total_minor - payments.paid(ctx.session, [oldest.id])[oldest.id] if oldest else 0
-    return Known(facts, row, oldest, max(0, rest), apps)
+    return Known(facts, row, oldest, max(0, sum(posted[oldest.id].values())) if oldest else 0, apps)
 
 
 def attempts(rows: Sequence[Payment]) -> Mapping[int, Payment]:
     """What was asked of a gateway for an invoice, by the number in its key; not what was noted by hand."""
     return {int(number): row for row in rows if (number := row.key.rpartition(":")[2]).isdecimal()}
+
+
+def _came(posted: Mapping[str, int]) -> bool:
+    """Whether money or credit paid for it; not when it was only taken back."""
+    return posted.get("payment", 0) + posted.get(credits.USED, 0) < 0
 
 
 def _due(ctx: Context, row: Subscription, invoice: Invoice) -> datetime:

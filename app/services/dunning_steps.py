@@ -61,7 +61,7 @@ def carry_out(ctx: Context, *, subscription_id: str, key: str) -> Decision | Non
 
 def _remind(ctx: Context, known: Known, decision: Decision) -> bool:
     invoice, day = known.invoice, decision.day
-    if invoice is None or day is None:
+    if invoice is None or day is None or known.open_minor <= 0:
         return False
     organization = existing(ctx, invoice.organization_id)
     people = _people(ctx, organization.id)

@@ -61,10 +61,9 @@ def attempts(shop: Shop, invoice_id: str) -> list[tuple[str, PaymentState]]:
         return [(row.key.rpartition(":")[2], row.state) for row in payments.of_invoice(session, invoice_id)]
 
 
-@pytest.fixture
-def unpaid(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> OrderView:
+def declined(shop: Shop, monkeypatch: pytest.MonkeyPatch, template: str) -> OrderView:
     """An app that runs, whose second month was declined: due until the end of 30 December in Jakarta."""
-    placed = paid(shop)
+    placed = paid(shop, template)
     shop.work()
     run(shop)
     scripted = gateway(shop, *[Script.SOFT] * 9)
@@ -74,6 +73,17 @@ def unpaid(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> OrderView:
     run(shop)
     assert issued(shop)[1].state is InvoiceState.OPEN
     return placed
+
+
+@pytest.fixture
+def unpaid(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> OrderView:
+    return declined(shop, monkeypatch, "container")
+
+
+@pytest.fixture
+def blog(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> OrderView:
+    """One that keeps something that is saved."""
+    return declined(shop, monkeypatch, "wordpress")
 
 
 def until(shop: Shop, day: int) -> None:
@@ -91,7 +101,7 @@ def pay(shop: Shop) -> None:
             invoices.received(ctx, invoice_id=one.id)
 
 
-def test_what_is_not_paid_goes_down_step_by_step_and_is_deleted_only_after_a_backup(shop: Shop, unpaid: OrderView) -> None:
+def test_what_is_not_paid_goes_down_step_by_step_and_is_deleted_only_after_a_backup(shop: Shop, blog: OrderView) -> None:
     bill = issued(shop)[1]
     until(shop, -3)
     assert dun(shop) == {"reminded": 1}
@@ -99,7 +109,7 @@ def test_what_is_not_paid_goes_down_step_by_step_and_is_deleted_only_after_a_bac
     assert letters(shop, "invoice_due") == ["invoice_due"]
     until(shop, 0)
     assert dun(shop) == {"reminded": 1, "moved": 1}
-    assert state(shop, unpaid) == (S.PAST_DUE, State.READY)
+    assert state(shop, blog) == (S.PAST_DUE, State.READY)
     until(shop, 2)
     assert dun(shop) == {"reminded": 1, "charges": 1}
     run(shop)
@@ -110,7 +120,7 @@ def test_what_is_not_paid_goes_down_step_by_step_and_is_deleted_only_after_a_bac
     until(shop, 7)
     assert dun(shop) == {"moved": 1}
     shop.work(passes=25)
-    assert state(shop, unpaid) == (S.SUSPENDED, State.SUSPENDED)
+    assert state(shop, blog) == (S.SUSPENDED, State.SUSPENDED)
     until(shop, 14)
     assert dun(shop) == {"charges": 1}
     run(shop)
@@ -119,32 +129,32 @@ def test_what_is_not_paid_goes_down_step_by_step_and_is_deleted_only_after_a_bac
     assert dun(shop) == {"moved": 1}
     assert letters(shop, "subscription_ended") == ["subscription_ended"]
     shop.work(passes=40)
-    assert state(shop, unpaid) == (S.EXPIRED, State.STOPPED)
+    assert state(shop, blog) == (S.EXPIRED, State.STOPPED)
     with shop.store.reading() as session:
-        kept = app_backups.newest(session, unpaid.instance_id, BackupReason.EXPIRY)
+        kept = app_backups.newest(session, blog.instance_id, BackupReason.EXPIRY)
         assert kept is not None
         assert kept.state is BackupState.DONE, kept.why
     until(shop, 40)
     assert dun(shop) == {}
     until(shop, 51)
     with shop.store.transaction() as session:
-        lost = app_backups.newest(session, unpaid.instance_id, BackupReason.EXPIRY)
+        lost = app_backups.newest(session, blog.instance_id, BackupReason.EXPIRY)
         assert lost is not None
         was, lost.state = lost.state, BackupState.FAILED
         session.add(lost)
     assert dun(shop) == {"left to a person": 1}
     with shop.store.transaction() as session:
-        for one in app_backups.of_instance(session, unpaid.instance_id):
+        for one in app_backups.of_instance(session, blog.instance_id):
             one.state = was if one.id == lost.id else BackupState.FAILED
             session.add(one)
     assert dun(shop) == {"removed": 1}
     assert dun(shop) == {}
     shop.work(passes=60)
-    assert state(shop, unpaid) == (S.EXPIRED, State.GONE)
+    assert state(shop, blog) == (S.EXPIRED, State.GONE)
     assert dun(shop) == {"moved": 1}
-    assert state(shop, unpaid) == (S.CLEANED, State.GONE)
+    assert state(shop, blog) == (S.CLEANED, State.GONE)
     assert dun(shop) == {}
-    assert edges(shop, unpaid) == [
+    assert edges(shop, blog) == [
         "past_due: unpaid",
         "suspended: unpaid",
         "expired: unpaid",
