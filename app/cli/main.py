@@ -15,6 +15,7 @@ from app.cli import (
     credits,
     diagnosis,
     doctor,
+    documents,
     domains,
     drift,
     invoices,
@@ -67,6 +68,7 @@ app.add_typer(invoices.app, name="invoices")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(credits.app, name="credits")
 app.add_typer(payments.app, name="payments")
+app.add_typer(documents.app, name="documents")
 
 
 def run() -> None:

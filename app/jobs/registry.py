@@ -30,6 +30,7 @@ MODULES: tuple[str, ...] = (
     "recognition",
     "ledger",
     "dunning",
+    "documents",
 )
 """Modules of `app.jobs` that declare jobs."""
 

@@ -15,6 +15,7 @@ from models.domain.instances import State
 from models.domain.organizations import REMOVED_NAME, REMOVED_PERSON, Standing, move
 from models.store import (
     app_backups,
+    billing_profiles,
     changesets,
     domains,
     dunning,
@@ -90,6 +91,7 @@ def anonymise(ctx: Context, *, organization_id: str, typed_name: str) -> Anonymi
     upgrades.blank(ctx.session, [app.id for app in apps])
     orders.blank(ctx.session, row.id)
     dunning.blank(ctx.session, row.id)
+    billing_profiles.drop(ctx.session, row.id)
     support.blank(ctx.session, row.id)
     transfers.blank(ctx.session, row.id)
     mail.blank(ctx.session, organization_id=row.id, addresses=gone_mail)

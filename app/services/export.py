@@ -18,9 +18,11 @@ from app.services import audit
 from app.services.organizations import existing, require_managing
 from models.store import (
     app_backups,
+    billing_profiles,
     catalogue,
     changesets,
     credit_notes,
+    documents,
     domains,
     dunning,
     instances,
@@ -129,6 +131,8 @@ def _facts(ctx: Context, row: organizations.Organization) -> Mapping[str, Any]:
         "credit_note_lines": _dumped(
             line for lines in credit_notes.lines(session, [one.id for one in noted]).values() for line in lines
         ),
+        "billing_profile": _dumped(one for one in [billing_profiles.of_organization(session, row.id)] if one is not None),
+        "documents": _dumped(documents.of_organization(session, row.id)),
         "ledger_postings": _dumped(ledger.of_organization(session, row.id)),
         "specifications": _dumped(wish for app in running for wish in specifications.history(session, app.id)),
         "changes": _dumped(changesets.search(session, within=[row.id]), without={"holder", "lease_until", "agreed"}),

@@ -10,7 +10,7 @@ from functools import partial
 
 from app.context import Context
 from app.gateways.payments import DummyGateway
-from app.services import audit, credits, ledger
+from app.services import audit, credits, documents, ledger
 from app.services.organizations import NOTHING_HERE
 from app.services.paging import Page, limited, moment, paged, whole
 from models.domain import credits as rules
@@ -170,6 +170,7 @@ def issue(ctx: Context, charge: Charge, tax: TaxRule, *, gateway: str) -> str:
     ]  # fmt: skip
     store.write(ctx.session, row, lines)
     written = ctx.session.get_one(Invoice, row.id)
+    documents.issue_invoice(ctx, written, lines)
     ledger.post(
         ctx,
         key=f"inv:{row.id}:issue",
@@ -203,6 +204,7 @@ def issue(ctx: Context, charge: Charge, tax: TaxRule, *, gateway: str) -> str:
     if row.total_minor == 0:
         store.settle(ctx.session, row.id, at=ctx.now)
     ctx.session.flush()
+    documents.tell_issued(ctx, written, rest)
     return row.id
 
 
@@ -323,6 +325,7 @@ def posted(ctx: Context, row: Invoice, payment: Payment) -> None:
     if payment.amount_minor >= open_:
         store.settle(ctx.session, row.id, at=ctx.now)
         ctx.session.refresh(row)
+    documents.issue_receipt(ctx, row, payment)
 
 
 def _view(row: Invoice, lines: Sequence[InvoiceLine], posted: Mapping[str, int]) -> InvoiceView:

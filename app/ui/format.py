@@ -130,6 +130,10 @@ class Formatter:
         """A day of the calendar."""
         return NOTHING if on is None else str(format_date(on, format="d MMM y", locale=self.locale))
 
+    def month(self, on: date) -> str:
+        """A month with its year."""
+        return str(format_date(on, format="MMMM y", locale=self.locale))
+
     def short_date(self, on: date | None) -> str:
         """The same without its year."""
         return NOTHING if on is None else str(format_date(on, format="d MMM", locale=self.locale))

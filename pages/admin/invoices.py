@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.services import credit_notes, invoices, ledger, organizations, renewals
-from app.ui import credit_panels, gate, invoice_panels, layout, ledger_panels, queries, state
+from app.ui import credit_panels, document_panels, gate, invoice_panels, layout, ledger_panels, queries, state
 from models.domain.access import Permission
 
 viewer = gate.require(Permission.SEE_ORGANIZATIONS)
@@ -17,6 +17,7 @@ if chosen:
     ledger_panels.received(viewer, row)
     credit_panels.give_back(viewer, row, queries.ask(credit_notes.left, invoice_id=row.id))
     credit_panels.notes(viewer, queries.ask(credit_notes.list_, invoice_id=row.id).items)
+    document_panels.downloads(viewer, row.id)
     with layout.card(say("invoices.postings"), key="postings", stretch=False):
         ledger_panels.journal(viewer, queries.ask(ledger.entries, invoice_id=row.id).items)
     st.stop()
@@ -28,3 +29,4 @@ ledger_panels.parked(viewer, queries.ask(renewals.parked))
 names = {id: queries.ask(organizations.get, organization_id=id).name for id in {row.organization_id for row in (*open_, *rows)}}
 ordered = invoice_panels.open_first(open_, rows)
 invoice_panels.listed(viewer, ordered, page="invoices", empty="invoices.none", organizations=names)
+document_panels.files(viewer, "invoices")

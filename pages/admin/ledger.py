@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.services import books, ledger, reports
-from app.ui import gate, layout, ledger_panels, queries, report_panels
+from app.ui import document_panels, gate, layout, ledger_panels, queries, report_panels
 from models.domain.access import Permission
 
 viewer = gate.require(Permission.SEE_ORGANIZATIONS)
@@ -36,3 +36,4 @@ with layout.card(say(f"ledger.{chosen.view}"), note=say(f"ledger.{chosen.view}_n
             ledger_panels.journal(viewer, queries.ask(ledger.entries, limit=200).items)
         case _:
             ledger_panels.balance(viewer, balances)
+document_panels.files(viewer, "ledger")

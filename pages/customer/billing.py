@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.services import credit_notes, credits, invoices, renewals
-from app.ui import credit_panels, gate, invoice_panels, layout, queries, state
+from app.ui import credit_panels, document_panels, gate, invoice_panels, layout, queries, state
 from models.domain.access import Permission
 
 viewer = gate.require(Permission.SEE_OWN_BILLING)
@@ -15,6 +15,7 @@ if chosen:
     invoice_panels.one(viewer, row)
     credit_panels.settled(viewer, row)
     credit_panels.notes(viewer, queries.ask(credit_notes.list_, invoice_id=row.id).items)
+    document_panels.downloads(viewer, chosen)
     st.stop()
 here = state.organization(viewer)
 if here is None:
@@ -34,3 +35,5 @@ invoice_panels.coming(viewer, queries.ask(renewals.coming, organization_id=here.
 with layout.card(say("billing.invoices"), note=say("billing.invoices_note"), key="invoices_card", stretch=False):
     invoice_panels.listed(viewer, invoice_panels.open_first(open_, rows), page="billing", empty="billing.no_invoices")
 credit_panels.notes(viewer, queries.ask(credit_notes.list_, organization_id=here.id).items)
+document_panels.statement(viewer, here.id)
+document_panels.profile(viewer, here.id)

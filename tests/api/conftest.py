@@ -29,6 +29,7 @@ from models.domain.upgrades import UpgradeState
 from models.store import (
     app_backups,
     changesets,
+    documents,
     instances,
     invoices,
     members,
@@ -140,6 +141,10 @@ class Program:
                 ctx, invoice_id=self.invoice_of(who), reason="Ticket 812: slow for a day", key="example", amounts={1: 1000}
             )
         return made.id
+
+    def document_of(self, who: Party) -> str:
+        with self.live.store.reading() as session:
+            return documents.of_organization(session, who.organization_id)[0].id
 
     def change_set_of(self, who: Party) -> str:
         with self.live.store.reading() as session:

@@ -40,6 +40,11 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "setting.payment_days": "Time to pay an invoice",
     "setting.catch_up_periods": "Missed periods charged at once",
     "setting.billing_zone": "Time zone of billing",
+    "setting.seller_name": "Seller",
+    "setting.seller_address": "Seller's address",
+    "setting.seller_tax_number": "Seller's tax number",
+    "setting.seller_registration": "Seller's registration",
+    "setting.seller_email": "Seller's e-mail",
     "setting.tax_registered": "Tax is charged on sales (PPN)",
     "setting.prices_with_tax": "Prices have the tax in them",
 }

@@ -1,0 +1,27 @@
+"""Texts about documents on paper, for customers and staff."""
+
+TEXTS: dict[str, str | tuple[str, str]] = {
+    "document.invoice": "Invoice (PDF)",
+    "document.receipt": "Receipt {number} (PDF)",
+    "document.credit_note": "Credit note {number} (PDF)",
+    "statement.title": "Statement of account",
+    "statement.note": "What was charged and what came in, and what is open after it.",
+    "statement.month": "Month",
+    "statement.save": "Statement (PDF)",
+    "files.csv": "All as CSV",
+    "files.parquet": "All as Parquet",
+    "profile.title": "On your invoices",
+    "profile.note": "Holds for documents from now on; those that were issued stay as they are.",
+    "profile.name": "Company",
+    "profile.name_help": "Empty: the organization's name.",
+    "profile.address": "Address",
+    "profile.tax_number": "Tax number",
+    "profile.email": "Send invoices to this address too",
+    "profile.email_help": "Owners and billing members get them in any case.",
+    "profile.language": "Language of documents",
+    "profile.language_own": "That of the organization",
+    "profile.english": "English",
+    "profile.indonesian": "Indonesian",
+    "profile.german": "German",
+    "did.billing_profiles.put": "Changed what stands on invoices",
+}

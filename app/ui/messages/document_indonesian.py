@@ -1,0 +1,27 @@
+"""Texts about documents on paper, in Indonesian."""
+
+TEXTS: dict[str, str | tuple[str, str]] = {
+    "document.invoice": "Faktur (PDF)",
+    "document.receipt": "Kuitansi {number} (PDF)",
+    "document.credit_note": "Nota kredit {number} (PDF)",
+    "statement.title": "Rekening koran",
+    "statement.note": "Yang ditagih, yang masuk, dan yang masih terbuka sesudahnya.",
+    "statement.month": "Bulan",
+    "statement.save": "Rekening koran (PDF)",
+    "files.csv": "Semua sebagai CSV",
+    "files.parquet": "Semua sebagai Parquet",
+    "profile.title": "Pada faktur Anda",
+    "profile.note": "Berlaku untuk dokumen mulai sekarang; yang sudah diterbitkan tidak berubah.",
+    "profile.name": "Perusahaan",
+    "profile.name_help": "Kosong: nama organisasi.",
+    "profile.address": "Alamat",
+    "profile.tax_number": "NPWP",
+    "profile.email": "Kirim faktur juga ke alamat ini",
+    "profile.email_help": "Pemilik dan anggota penagihan tetap menerimanya.",
+    "profile.language": "Bahasa dokumen",
+    "profile.language_own": "Bahasa organisasi",
+    "profile.english": "Inggris",
+    "profile.indonesian": "Indonesia",
+    "profile.german": "Jerman",
+    "did.billing_profiles.put": "Mengubah yang tertulis pada faktur",
+}
