@@ -23,6 +23,7 @@ from app.config import Settings
 from app.context import ClusterView, Context, WarehouseView
 from app.domains import refuse_shared_domain
 from app.gateways.mail import MailGateway, gateway
+from app.gateways.payments import name as gateway_name
 from app.keep import Keep, Kept, OneLook
 from app.news import News
 from models.domain.access import Actor, job_actor
@@ -96,7 +97,9 @@ class Container:
         cluster = OneLook(self.cluster, kept) if kept else self.cluster
         warehouse = Watched(self.warehouse, self.absence, now)
         tick, ground = self.settings.tick, self.settings.ground
-        return Context(session, warehouse, cluster, actor, now, edge, labels, address, kept, tick, ground)
+        return Context(
+            session, warehouse, cluster, actor, now, edge, labels, address, kept, tick, ground, gateway_name(self.settings)
+        )
 
     def owned_warehouse(self) -> Warehouse:
         """The open warehouse; only the process that owns it has it."""

@@ -60,6 +60,8 @@ class Context:
     """How often the cluster is measured (settings)."""
     ground: Ground = DEFAULT_GROUND
     """What apps are rendered for (settings)."""
+    gateway: str = "dummy"
+    """The name of the gateway by which new invoices are paid (settings)."""
 
     def require(self, permission: Permission, organization: str | None = None) -> None:
         self.actor.require(permission, organization)

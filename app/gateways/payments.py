@@ -148,6 +148,11 @@ def of(settings: Settings) -> PaymentGateway:
     return DummyGateway() if settings.live else SimulatedGateway(settings.data / "world-payments.sqlite")
 
 
+def name(settings: Settings) -> str:
+    """Of the gateway that new invoices are paid by."""
+    return settings.payment_gateway or (DummyGateway.name if settings.live else SimulatedGateway.name)
+
+
 def known(settings: Settings) -> Mapping[str, PaymentGateway]:
     """All that there are, by name: payments that were begun at a former one are still asked for there."""
     return {**_configured(settings), **{one.name: one for one in (DummyGateway(), of(settings))}}

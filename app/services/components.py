@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from app.context import Context
-from app.services import audit, editions, offers, operations, specifications
+from app.services import audit, editions, offers, operations, shares, specifications
 from app.services.changesets import ChangeSetView
 from app.services.organizations import NOTHING_HERE
 from models.domain import components as rules
@@ -117,12 +117,13 @@ def add(ctx: Context, *, instance_id: str, component: str) -> ChangeSetView:
     if wish.running:
         operations.hold(ctx, row, operations.wish_with(wish, added=added), Purpose.CHANGE)
     if subscription is not None:
-        ctx.session.add(
-            SubscriptionItem(
-                subscription_id=subscription.id, kind=ItemKind.ADD_ON, instance_id=row.id, component=addon.id,
-                price_minor=price, since=ctx.now,
-            )
+        item = SubscriptionItem(
+            subscription_id=subscription.id, kind=ItemKind.ADD_ON, instance_id=row.id, component=addon.id,
+            price_minor=price, since=ctx.now,
         )  # fmt: skip
+        ctx.session.add(item)
+        ctx.session.flush()
+        shares.added(ctx, subscription, item)
     audit.record(
         ctx,
         action="components.add",

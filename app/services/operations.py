@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from app.context import Context
-from app.services import audit, changesets, editions, lifecycle, offers, selling, specifications
+from app.services import audit, changesets, editions, lifecycle, offers, selling, shares, specifications
 from app.services.changesets import ChangeSetView
 from app.services.organizations import NOTHING_HERE
 from app.services.selling import NoRoom
+from app.services.shares import ShareView
 from models.domain import components
 from models.domain.access import ActorKind, Permission
 from models.domain.changesets import ChangeState, Purpose
@@ -60,9 +61,10 @@ def restart(ctx: Context, *, instance_id: str) -> ChangeSetView:
     return want(ctx, row, wish, Purpose.CHANGE, "restarted", restarts=wish.restarts + 1)
 
 
-def change_plan(ctx: Context, *, instance_id: str, plan: str) -> ChangeSetView:
+def change_plan(ctx: Context, *, instance_id: str, plan: str, shown: ShareView | None = None) -> ChangeSetView:
     """Another size of the same app. A dearer one needs the right to pay; a volume never becomes smaller.
 
+    `shown` is what somebody saw that it costs: that is charged to the unit, or Conflict. Without it, what it costs now.
     From a trial to a paid plan leads an order of its own, not this.
     """
     ctx.actor.leave_to_its_people("choose a plan")
@@ -88,13 +90,14 @@ def change_plan(ctx: Context, *, instance_id: str, plan: str) -> ChangeSetView:
     if wish.running:
         hold(ctx, row, wish_with(wish, plan_id=wanted.id), Purpose.CHANGE)
     if item is not None and subscription is not None:
-        item.until = ctx.now
-        ctx.session.add(item)
-        ctx.session.add(
-            subscriptions.SubscriptionItem(
-                subscription_id=subscription.id, instance_id=row.id, plan_id=wanted.id, price_minor=price, since=ctx.now
-            )
+        at = shares.moment(ctx, item, shown)
+        item.until = at
+        new = subscriptions.SubscriptionItem(
+            subscription_id=subscription.id, instance_id=row.id, plan_id=wanted.id, price_minor=price, since=at
         )
+        ctx.session.add_all([item, new])
+        ctx.session.flush()
+        shares.change(ctx, subscription, item, new, at=at, shown_minor=shown.net_minor if shown else None)
     row.plan_id = wanted.id
     ctx.session.add(row)
     return want(ctx, row, wish, Purpose.CHANGE, f"plan {plan}", plan_id=wanted.id)

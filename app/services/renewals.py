@@ -230,11 +230,21 @@ def _rests(ctx: Context, row: Subscription, items: Sequence[SubscriptionItem]) -
     return any(one is not None and one.suspended for one in newest)
 
 
-def _item(ctx: Context, subscription: Subscription, one: SubscriptionItem) -> Item:
+def items_of(ctx: Context, subscription_id: str) -> Sequence[SubscriptionItem]:
+    """For other services, which check rights."""
+    return subscriptions.items(ctx.session, subscription_id)
+
+
+def named(ctx: Context, one: SubscriptionItem) -> str:
+    """As an item is called on invoices. For other services, which check rights."""
     app = instances.by_id(ctx.session, one.instance_id) if one.instance_id else None
     plan = catalogue.plan_by_id(ctx.session, one.plan_id) if one.plan_id else None
-    named = one.component if one.kind is ItemKind.ADD_ON else plan.name if plan else ""
-    what = ", ".join(part for part in (app.name if app else "", named) if part)
+    of = one.component if one.kind is ItemKind.ADD_ON else plan.name if plan else ""
+    return ", ".join(part for part in (app.name if app else "", of) if part)
+
+
+def _item(ctx: Context, subscription: Subscription, one: SubscriptionItem) -> Item:
+    what = named(ctx, one)
     until = one.until
     if until is None and subscription.state is SubscriptionState.TRIAL:
         until = subscription.trial_until  # a trial ends by itself

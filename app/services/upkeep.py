@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from app.context import Context
-from app.services import changesets, credentials, editions, offers
+from app.services import changesets, credentials, editions, offers, shares
 from app.services.changesets import ChangeSetView
 from app.services.offers import PlanOffer
 from app.services.organizations import NOTHING_HERE
+from app.services.shares import ShareView
 from models.domain.access import ActorKind, Permission
 from models.domain.errors import NotFound
 from models.domain.instances import LIVING, State
@@ -28,6 +29,8 @@ class Choice:
     plan: PlanOffer
     difference_minor: int
     refused: str
+    share: ShareView | None = None
+    """What changing to it now costs within the month; None when it cannot be chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ def of_app(ctx: Context, *, instance_id: str) -> Upkeep | None:
         host=row.host,
         running=wish.running,
         currency=subscription.currency if subscription else offers.LIST_CURRENCY,
-        choices=_choices(ctx, row.template, wish.plan_id, subscription.currency if subscription else offers.LIST_CURRENCY, pays),
+        choices=_choices(ctx, row, wish.plan_id, subscription.currency if subscription else offers.LIST_CURRENCY, pays),
         parameters={} if ctx.actor.kind is ActorKind.SUPPORT else editions.read(ctx.session, wish.edition).parameters,
         given=wish.given if answers else {},
         generations=tuple(
@@ -105,9 +108,9 @@ def of_app(ctx: Context, *, instance_id: str) -> Upkeep | None:
     )
 
 
-def _choices(ctx: Context, template: str, plan_id: str, currency: str, pays: bool) -> tuple[Choice, ...]:
+def _choices(ctx: Context, row: instances.Instance, plan_id: str, currency: str, pays: bool) -> tuple[Choice, ...]:
     now = catalogue.plan_by_id(ctx.session, plan_id)
-    found = next((one for one in offers.list_(ctx) if one.id == template), None)
+    found = next((one for one in offers.list_(ctx) if one.id == row.template), None)
     if now is None or found is None:
         return ()
     price = catalogue.prices(ctx.session, now).get(currency, now.price_minor)
@@ -121,4 +124,9 @@ def _choices(ctx: Context, template: str, plan_id: str, currency: str, pays: boo
             return "disk"
         return "pay" if plan.prices[currency] > price and not pays else ""
 
-    return tuple(Choice(plan, plan.prices[currency] - price, refused(plan)) for plan in found.plans)
+    def choice(plan: PlanOffer) -> Choice:
+        why = refused(plan)
+        share = None if why else shares.of_app(ctx, row.id, plan.prices[currency])
+        return Choice(plan, plan.prices[currency] - price, why, share)
+
+    return tuple(choice(plan) for plan in found.plans)

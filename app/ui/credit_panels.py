@@ -11,6 +11,7 @@ from app.services import credit_notes, credits
 from app.services.credit_notes import CreditNoteView, LeftView
 from app.services.credits import CreditView
 from app.services.invoices import InvoiceView
+from app.services.shares import ShareView
 from app.ui import layout, state, tables
 from app.ui.actions import act
 from app.ui.gate import Viewer
@@ -46,10 +47,28 @@ def notes(viewer: Viewer, rows: Sequence[CreditNoteView], *, key: str = "credit_
         Column("day", say("column.issued_on"), lambda r: fmt.calendar_day(r.issued_on), width=130),
         Column("total", say("column.total"), lambda r: fmt.money(r.total_minor, r.currency), width=130),
         Column("tax", say("column.tax"), lambda r: fmt.money(r.tax_minor, r.currency), width=110),
-        Column("reason", say("column.given_for"), lambda r: r.reason, width=260),
+        Column("reason", say("column.given_for"), lambda r: reason(viewer, r), width=260),
     ]
     with layout.card(viewer.say("credits.notes"), key=f"{key}_card", stretch=False):
         tables.show(viewer, rows, columns, key=key, alt=say("table.credit_notes"))
+
+
+def share(viewer: Viewer, seen: ShareView) -> None:
+    """What a change costs within the month: both lines and what is to be paid now."""
+    say, fmt = viewer.say, viewer.format
+    if not seen.credit_minor and not seen.debit_minor:
+        st.caption(say("shares.later"))
+        return
+    st.caption(say("shares.debit", amount=fmt.money(seen.debit_minor, seen.currency)))
+    st.caption(say("shares.credit", amount=fmt.money(seen.credit_minor, seen.currency)))
+    net = "now" if seen.net_minor >= 0 else "back"
+    st.caption(say(f"shares.{net}", amount=fmt.money(abs(seen.net_minor), seen.currency)))
+
+
+def reason(viewer: Viewer, row: CreditNoteView) -> str:
+    """In the reader's language where Moorage gave it, else as staff wrote it."""
+    key = f"credits.reason.{row.reason}"
+    return viewer.say.text(key) if viewer.say.has(key) else row.reason
 
 
 def give_back(viewer: Viewer, row: InvoiceView, left: Sequence[LeftView]) -> None:

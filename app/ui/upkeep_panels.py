@@ -11,7 +11,19 @@ import streamlit as st
 from app.services import credentials, operations, upkeep
 from app.services.changesets import ChangeSetView
 from app.services.upkeep import Choice, Generation, Upkeep
-from app.ui import component_panels, domain_panels, gate, layout, navigation, offer_cards, parameter_fields, queries, runtime, state
+from app.ui import (
+    component_panels,
+    credit_panels,
+    domain_panels,
+    gate,
+    layout,
+    navigation,
+    offer_cards,
+    parameter_fields,
+    queries,
+    runtime,
+    state,
+)
 from app.ui.actions import act
 from app.ui.gate import Viewer
 from app.ui.messages import plain
@@ -130,8 +142,14 @@ def _choice(viewer: Viewer, seen: Upkeep, one: Choice) -> None:
     amount = fmt.money(abs(one.difference_minor), seen.currency)
     sign = "more" if one.difference_minor > 0 else "less" if one.difference_minor < 0 else "same"
     st.caption(say(f"care.plan_{sign}", price=amount))
-    if st.button(say("care.plan_do"), key=f"plan_{one.plan.name}"):
-        _asked(viewer, operations.change_plan, instance_id=seen.instance_id, plan=one.plan.name)
+    place = f"share_{seen.instance_id}_{one.plan.name}"
+    clicked = st.button(say("care.plan_do"), key=f"plan_{one.plan.name}")
+    share = st.session_state.get(place) if clicked else one.share  # what was read when it was clicked
+    st.session_state[place] = one.share
+    if share is not None:
+        credit_panels.share(viewer, share)
+    if clicked:
+        _asked(viewer, operations.change_plan, instance_id=seen.instance_id, plan=one.plan.name, shown=share)
 
 
 def _settings(viewer: Viewer, seen: Upkeep) -> None:

@@ -3,7 +3,8 @@
 Sources: one charge per item and period, every missed period emitted by itself in its order (Polar, Lago), and a bound on how many at once
 before a person looks (Kill Bill). Service dates stay those of the period however late the run is; issue and due dates are those of the run.
 What is charged is what is there at one instant, so that of a plan and the one after it one is: when the period begins, and in the first
-one when the first of its items does. What begins later is charged from the next period on; what ended within one was charged in full.
+one when the first of its items does. What begins later is no matter of renewals until the next period: its share of this one is charged
+when it begins (`models/domain/proration.py`), unless the operator says otherwise. What ended within one was charged in full.
 An item that never lasted a moment is none.
 """
 

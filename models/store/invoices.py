@@ -61,7 +61,7 @@ class Invoice(SQLModel, table=True):
     organization_id: str = Field(foreign_key="organization.id")
     subscription_id: str = Field(foreign_key="subscription.id")
     period: int
-    """Number of the period, the first being zero."""
+    """Number of the period, the first being zero. Below zero, counted down, what was charged within one for a change of plan."""
     first: date = Field(sa_type=Date)
     after: date = Field(sa_type=Date)
     """The first day that is no longer in the period."""

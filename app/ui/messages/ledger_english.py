@@ -45,6 +45,8 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "setting.seller_tax_number": "Seller's tax number",
     "setting.seller_registration": "Seller's registration",
     "setting.seller_email": "Seller's e-mail",
+    "setting.upgrade_charge": "When a dearer plan is charged",
+    "setting.downgrade_charge": "When a cheaper plan's price holds",
     "setting.tax_registered": "Tax is charged on sales (PPN)",
     "setting.prices_with_tax": "Prices have the tax in them",
 }
