@@ -96,10 +96,8 @@ class Container:
         kept = Kept(self.keep, self.store, session, self.warehouse, self.cluster, now) if keep else None
         cluster = OneLook(self.cluster, kept) if kept else self.cluster
         warehouse = Watched(self.warehouse, self.absence, now)
-        tick, ground = self.settings.tick, self.settings.ground
-        return Context(
-            session, warehouse, cluster, actor, now, edge, labels, address, kept, tick, ground, gateway_name(self.settings)
-        )
+        tick, ground, pays = self.settings.tick, self.settings.ground, gateway_name(self.settings)
+        return Context(session, warehouse, cluster, actor, now, edge, labels, address, kept, tick, ground, pays)
 
     def owned_warehouse(self) -> Warehouse:
         """The open warehouse; only the process that owns it has it."""
