@@ -64,6 +64,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("admin/organizations.py", "customers", P.SEE_ORGANIZATIONS, "apartment"),
     Entry("admin/organization.py", "customers", P.SEE_ORGANIZATIONS, "apartment", listed=False),
     Entry("admin/invoices.py", "customers", P.SEE_ORGANIZATIONS, "receipt_long"),
+    Entry("admin/revenue.py", "customers", P.SEE_ORGANIZATIONS, "trending_up"),
     Entry("admin/ledger.py", "customers", P.SEE_ORGANIZATIONS, "account_balance"),
     Entry("admin/mapping.py", "customers", P.MAP_NAMESPACES, "account_tree"),
     Entry("admin/catalogue_admin.py", "platform", P.MANAGE_SETTINGS, "sell"),

@@ -126,7 +126,9 @@ def _summed(session: Session, since: datetime, until: datetime | None) -> Sequen
     query: Any = select(*columns)
     query = query.join(LedgerEntry, col(LedgerEntry.id) == col(LedgerPosting.entry_id)).group_by(*parts)
     if since != NEVER:
-        query = query.where(col(LedgerEntry.at) >= since)
+        # said of the postings too, or SQLite reads them all in the order of the groups
+        fresh = select(LedgerEntry.id).where(col(LedgerEntry.at) >= since)
+        query = query.where(col(LedgerEntry.at) >= since, col(LedgerPosting.entry_id).in_(fresh))
     if until is not None:
         query = query.where(col(LedgerEntry.at) < until)
     return [

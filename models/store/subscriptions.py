@@ -108,3 +108,8 @@ def move(session: Session, subscription_id: str, current: SubscriptionState, tar
         .execution_options(synchronize_session="fetch")
     )
     return moved.rowcount == 1
+
+
+def currencies(session: Session) -> Sequence[str]:
+    """Those in which anything was ever ordered."""
+    return session.exec(select(Subscription.currency).distinct().order_by(Subscription.currency)).all()

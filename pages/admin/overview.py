@@ -2,11 +2,12 @@
 
 import streamlit as st
 
-from app.services import capacity, overview
-from app.ui import charts, consumers, first_step_panel, gate, gauges, layout, navigation, queries, state, troubles
+from app.services import capacity, overview, takings
+from app.ui import charts, consumers, first_step_panel, gate, gauges, layout, navigation, queries, state, takings_panel, troubles
 from app.ui.gate import Viewer
 from app.ui.messages import Plain
 from models.domain.access import Permission
+from models.domain.trouble import Severity
 
 
 @gate.fragment(Permission.SEE_CLUSTER, follows_cluster=True)
@@ -35,7 +36,11 @@ def live(viewer: Viewer) -> None:
             if seen.trouble or seen.away_since is None:
                 troubles.show(viewer, seen.trouble)
         with layout.card(say("overview.money"), key="money", stretch=False):
-            st.markdown(say("overview.no_billing"))
+            sick = tuple(
+                sorted({one.trouble.instance_id or "" for one in seen.trouble if one.trouble.severity is Severity.CRITICAL})
+            )
+            takings_panel.show(viewer, queries.attempt(takings.now, sick=sick))
+            navigation.link(viewer, "revenue", say("page.revenue"), icon="arrow_forward")
             navigation.link(viewer, "invoices", say("overview.to_invoices"), icon="arrow_forward")
             navigation.link(viewer, "organizations", say("overview.to_organizations"), icon="arrow_forward")
     with right:

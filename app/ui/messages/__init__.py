@@ -41,6 +41,7 @@ from app.ui.messages import (
     payment_english,
     payment_indonesian,
     report_english,
+    revenue_english,
     shared_english,
     shared_indonesian,
     shop_english,
@@ -84,6 +85,7 @@ CATALOGUES: Mapping[str, Mapping[str, Text]] = {
         **credit_english.STAFF,
         **report_english.TEXTS,
         **dunning_admin_english.TEXTS,
+        **revenue_english.TEXTS,
     },
     "id": {
         **shared_indonesian.TEXTS,

@@ -14,7 +14,6 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "overview.consumers_note": "Memory in use over memory requested. Red: something of theirs needs a look. Click to open. "
     "“Unowned” holds what nobody claimed and the cluster's own pods.",
     "overview.money": "Money",
-    "overview.no_billing": "Revenue and margin are not there yet; invoices and the ledger have pages of their own.",
     "first.title": "First steps: {n} of {of} done",
     "first.cluster": "The cluster is reached",
     "first.cluster_how": "Its first answer is waited for.",
