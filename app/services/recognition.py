@@ -14,7 +14,7 @@ from models.domain.access import Permission
 from models.domain.errors import NotFound
 from models.domain.money import Money
 from models.domain.periods import local_day
-from models.store import books
+from models.store import books, credit_notes
 from models.store import recognition as store
 from models.store.recognition import Key, Standing
 
@@ -101,7 +101,9 @@ def _month(ctx: Context, at: datetime) -> date:
 def _portions(ctx: Context, row: Standing, at: datetime) -> tuple[EarnedView, ...]:
     line = rules.Deferred(Money(row.net_minor, row.currency), row.first, row.after)
     since = row.next_month or date.min
-    posted = rules.postings(line, open_from=books.open_from(ctx.session), until=_month(ctx, at))
+    given_back = credit_notes.unearned(ctx.session, row.invoice_id, row.line)
+    credits = [(day, Money(minor, row.currency)) for day, minor in given_back]
+    posted = rules.postings(line, open_from=books.open_from(ctx.session), until=_month(ctx, at), credits=credits)
     return tuple(
         EarnedView(
             row.invoice_id,

@@ -72,15 +72,36 @@ def portions(line: Deferred) -> Sequence[Portion]:
     return [Portion(first, after, recognised(line, after) - recognised(line, first)) for first, after in pairwise(bounds)]
 
 
-def postings(line: Deferred, *, open_from: date, until: date) -> Sequence[Posting]:
+def lessened(line: Deferred, credits: Sequence[tuple[date, Money]]) -> Sequence[Portion]:
+    """The portions of a line of which amounts were given back on days, in their order, before they were earned.
+
+    What was earned by then stays; what is left is spread over the days that remain. They sum to the line less the amounts.
+    """
+    parts: list[Portion] = []
+    rest = line
+    for on, amount in credits:
+        if on >= line.after:
+            raise Invalid("What was earned in full has nothing left that is not earned.", field="credits")
+        before, rest = changed(rest, on, -amount, line.after)
+        parts += portions(before) if before is not None else ()
+    months: dict[date, Portion] = {}
+    for one in [*parts, *portions(rest)]:
+        month = one.first.replace(day=1)
+        known = months.get(month)
+        months[month] = Portion(known.first, one.after, known.amount + one.amount) if known is not None else one
+    return list(months.values())
+
+
+def postings(line: Deferred, *, open_from: date, until: date, credits: Sequence[tuple[date, Money]] = ()) -> Sequence[Posting]:
     """What is to be posted for months that ended by `until`, when the books are open from `open_from` on (the first of a month).
 
-    A portion of a closed month is posted by itself with the first open month. One of zero is posted nowhere.
+    `credits`: what was given back of it before it was earned. A portion of a closed month is posted by itself with the first open
+    month. One of zero is posted nowhere.
     """
     if open_from.day != 1:
         raise Invalid("Books are open from the first day of a month.", field="open_from")
     found = []
-    for portion in portions(line):
+    for portion in lessened(line, credits):
         month = max(portion.first.replace(day=1), open_from)
         on = next_month(month) - timedelta(days=1)
         if portion.amount and on < until:

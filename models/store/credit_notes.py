@@ -148,6 +148,17 @@ def lines(session: Session, credit_note_ids: Sequence[str]) -> Mapping[str, Sequ
     return found
 
 
+def unearned(session: Session, invoice_id: str, line: int) -> Sequence[tuple[date, int]]:
+    """What was given back of a line before it was earned, by the day of the note, the first one first."""
+    query = (
+        select(CreditNote, CreditNoteLine)
+        .join(CreditNote, col(CreditNote.id) == col(CreditNoteLine.credit_note_id))
+        .where(CreditNoteLine.invoice_id == invoice_id, CreditNoteLine.invoice_line == line, CreditNoteLine.deferred_minor > 0)
+    )
+    found = session.exec(query.order_by(col(CreditNote.issued_on), col(CreditNote.sequence))).all()
+    return [(note.issued_on, of.deferred_minor) for note, of in found]
+
+
 def credited(session: Session, invoice_id: str) -> Mapping[int, tuple[int, int, int]]:
     """Net, tax and deferred net that were given back of each line of an invoice, by the line's number."""
     query = (

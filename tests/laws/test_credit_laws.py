@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from models.domain.credits import Line, noted, part, refunded, used, written_off
 from models.domain.errors import Conflict, Invalid
 from models.domain.ledger import CREDIT, DEFERRED, RECEIVABLES
+from models.domain.money import Money
+from models.domain.recognition import Deferred, lessened
 
 DAY = date(2026, 11, 22)
 LINES = st.builds(
@@ -62,6 +64,21 @@ def test_an_entry_lowers_what_is_open_first_and_grants_no_more_than_was_paid(lin
     assert -postings.get(RECEIVABLES, 0) == open_
     assert -postings.get(CREDIT, 0) == line.charged - open_
     assert postings[DEFERRED] == line.net, "on its first day nothing was rendered"
+
+
+@given(LINES, st.lists(st.tuples(st.integers(0, 400), st.integers(1, 10**9)), max_size=5))
+def test_what_is_given_back_is_never_earned_as_well(line: Line, steps: list[tuple[int, int]]) -> None:
+    now, credits = line, []
+    for days, amount in sorted(steps, key=lambda one: one[0]):
+        on, before = DAY + timedelta(days=days), now.credited_deferred
+        if now.left:
+            now = after(now, min(amount, now.left), on)
+        if now.credited_deferred > before:
+            credits.append((on, Money(now.credited_deferred - before, "IDR")))
+    found = lessened(Deferred(Money(line.net, "IDR"), line.first, line.after), credits)
+    assert sum(one.amount.minor for one in found) == line.net - now.credited_deferred
+    assert all(one.amount.minor >= -len(credits) for one in found)
+    assert [one.first.replace(day=1) for one in found] == sorted({one.first.replace(day=1) for one in found})
 
 
 def test_what_was_rendered_is_taken_back_from_revenue() -> None:

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.jobs import renewals as job
-from app.services import components, operations, settings, shares, upkeep
+from app.jobs import runner
+from app.services import components, credit_notes, operations, settings, shares, upkeep
 from app.services.orders import OrderView
 from app.services.shares import ShareView
 from models.domain.access import job_actor
@@ -160,3 +161,20 @@ def test_two_changes_at_once_are_one(shop: Shop, app: OrderView) -> None:
     assert len(issued(shop)) == 2
     with shop.acting() as ctx:
         assert [one.until is None for one in subscriptions.items(ctx.session, app.subscription_id)] == [False, True]
+
+
+def test_what_was_given_back_is_not_earned_as_well(shop: Shop, app: OrderView) -> None:
+    shop.clock.advance(timedelta(days=12))
+    with shop.acting(job_actor("test")) as ctx:
+        (made,) = shares.credit_unused(ctx, subscription_id=app.subscription_id, at=ctx.now, key="cancel-1")
+        note = credit_notes.get(ctx, credit_note_id=made)
+    assert note.lines[0].deferred_minor == note.net_minor
+    with shop.acting() as ctx:
+        operations.remove(ctx, instance_id=app.instance_id, typed_name="container")
+    shop.clock.advance(timedelta(days=70))
+    outcome = runner.run_once(shop.container, "recognition")
+    assert outcome is not None
+    assert not outcome.error
+    (line,) = issued(shop)[0].lines
+    assert balance(shop)["4000"] == note.net_minor - line.net_minor
+    assert "2400" not in balance(shop), "nothing is owed as service any more"
