@@ -96,6 +96,7 @@ def _facts(paper: Paper) -> dict[str, Any]:
         "rows": rows,
         "sums": [*sums, (words[last], money(paper.total))],
         "formula": paper.tax_formula if taxed else "",
+        "remark": paper.remark,
         "link": paper.link,
         "qr": _qr(paper.link) if paper.link else "",
         "invitation": words["pay" if paper.kind is DocumentKind.INVOICE else "see"],

@@ -8,10 +8,12 @@ from datetime import date, datetime
 
 from app.context import Context
 from app.services import audit, credits, ledger
+from app.services import documents as papers
 from app.services.organizations import NOTHING_HERE
 from app.services.paging import Page, limited, moment, paged
 from models.domain import credits as rules
 from models.domain.access import Permission
+from models.domain.documents import PaperLine
 from models.domain.errors import Conflict, Invalid, NotFound
 from models.store import credit_notes as store
 from models.store import invoices as documents
@@ -161,6 +163,8 @@ def give(ctx: Context, row: Invoice, amounts: Mapping[int, int], *, reason: str,
         for one in parts
     ]  # fmt: skip
     store.write(ctx.session, note, written)
+    named = [PaperLine(lines[one.number].what, one.net, one.tax) for one in parts]
+    papers.issue_credit_note(ctx, ctx.session.get_one(CreditNote, note.id), row, named)
     ledger.post(
         ctx,
         key=f"cn:{note.id}:issue",

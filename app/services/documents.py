@@ -25,6 +25,7 @@ from models.domain.errors import NotFound, Unavailable
 from models.domain.periods import local_day
 from models.store import documents as store
 from models.store import invoices, members, renewals
+from models.store.credit_notes import CreditNote
 from models.store.documents import Document
 from models.store.invoices import Invoice, InvoiceLine
 from models.store.payments import Payment
@@ -97,6 +98,29 @@ def issue_receipt(ctx: Context, row: Invoice, payment: Payment) -> None:
     )
     _keep(ctx, paper, row, payment.id)
     _tell(ctx, row, "payment_received", f"receipt:{payment.id}", payment.amount_minor)
+
+
+def issue_credit_note(ctx: Context, note: CreditNote, invoice: Invoice, lines: Sequence[PaperLine]) -> None:
+    """Fix the document of a credit note, in the transaction that issues it. For other services."""
+    buyer, language = billing_profiles.buyer(ctx, invoice.organization_id)
+    paper = Paper(
+        kind=DocumentKind.CREDIT_NOTE,
+        number=note.number,
+        language=language,
+        issued_on=note.issued_on,
+        seller=billing_profiles.seller(ctx),
+        buyer=buyer,
+        currency=note.currency,
+        lines=tuple(lines),
+        net=note.net_minor,
+        tax=note.tax_minor,
+        total=note.total_minor,
+        tax_name=invoice.tax_name,
+        refers=invoice.number,
+        link=_link(ctx, invoice),
+        remark=note.reason,
+    )
+    _keep(ctx, paper, invoice, note.id)
 
 
 def tell_issued(ctx: Context, row: Invoice, open_minor: int) -> None:

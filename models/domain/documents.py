@@ -46,7 +46,8 @@ class PaperLine:
 class Paper:
     """A whole document in minor units of `currency`. `refers` is the number of the document that it belongs to.
 
-    `link` leads to the page where it is paid or seen; `how` are lines about the payment, such as an account, as they are to be read.
+    `link` leads to the page where it is paid or seen; `how` are lines about the payment, such as an account, as they are to be read; `remark`
+    is a sentence about the whole.
     """
 
     kind: DocumentKind
@@ -66,6 +67,7 @@ class Paper:
     refers: str = ""
     link: str = ""
     how: tuple[str, ...] = ()
+    remark: str = ""
 
 
 def language(wanted: str, *, locale: str = "", country: str = "") -> str:

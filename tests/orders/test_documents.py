@@ -15,7 +15,7 @@ from sqlmodel import select
 from app.documents import pdf as setting
 from app.documents.shelf import Shelf
 from app.jobs import runner
-from app.services import billing_profiles, book_files, documents, invoices, ledger, settings, statements
+from app.services import billing_profiles, book_files, credit_notes, documents, invoices, ledger, settings, statements
 from app.services.book_files import FileForm
 from models.domain.access import MemberRole
 from models.domain.documents import DocumentKind
@@ -201,3 +201,18 @@ def test_files_hold_every_line_and_their_sums_are_those_of_the_ledger(shop: Shop
     assert own.content == lines.content
     with pytest.raises(Invalid), shop.acting(shop.staff) as ctx:
         book_files.postings(ctx, form=FileForm.CSV, first=date(2026, 12, 1), before=date(2026, 12, 1))
+
+
+def test_a_credit_note_is_a_document_of_its_invoice(shop: Shop) -> None:
+    paid(shop)
+    run(shop)
+    (invoice,) = issued(shop)
+    with shop.acting(shop.staff) as ctx:
+        note = credit_notes.issue(ctx, invoice_id=invoice.id, reason="Slow for a day", key="ticket-1", amounts={1: 1000})
+    assert made(shop) == {"made": 3}
+    with shop.acting() as ctx:
+        rows = documents.of_invoice(ctx, invoice_id=invoice.id)
+        (row,) = [one for one in rows if one.kind is DocumentKind.CREDIT_NOTE]
+        file = documents.content(ctx, document_id=row.id, shelf=shelf(shop))
+    assert (row.number, file.name) == (note.number, f"{note.number}.pdf")
+    assert "Slow for a day" in kept(shop)[0].facts
