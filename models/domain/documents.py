@@ -46,8 +46,8 @@ class PaperLine:
 class Paper:
     """A whole document in minor units of `currency`. `refers` is the number of the document that it belongs to.
 
-    `link` leads to the page where it is paid or seen; `how` are lines about the payment, such as an account, as they are to be read; `remark`
-    is a sentence about the whole.
+    `link` leads to the page where it is paid or seen; `how` are lines about the payment, such as an account, as they are to be read;
+    `remark` is a sentence about the whole.
     """
 
     kind: DocumentKind
