@@ -11,8 +11,10 @@ from app.context import Context
 from app.services import audit, invoices
 from app.services.export import Archive
 from app.services.organizations import NOTHING_HERE
+from models.domain import bank_statements
 from models.domain.access import Permission
 from models.domain.errors import Conflict, Invalid, NotFound
+from models.domain.money import currency
 from models.store import invoices as documents
 from models.store import transfers as store
 from models.store.transfers import ReportState, TransferReport
@@ -40,16 +42,18 @@ class ReportView:
     proof_size: int
 
 
-def report(ctx: Context, seal: Seal, *, invoice_id: str, amount_minor: int, words: str = "", proof: bytes = b"") -> ReportView:
+def report(ctx: Context, seal: Seal, *, invoice_id: str, amount: str | int, words: str = "", proof: bytes = b"") -> ReportView:
     """A member says that an open invoice was paid by transfer. Nothing is paid by that: the money has to be found on the account.
 
-    The proof is a PDF, PNG or JPEG of at most a million bytes; what it is its content says, not its name.
+    `amount` is in minor units, or text as people type amounts. The proof is a PDF, PNG or JPEG of at most a million bytes; what it is
+    its content says, not its name.
     """
     row = invoices.get(ctx, invoice_id=invoice_id)
     ctx.require(Permission.MANAGE_OWN_BILLING, row.organization_id)
     if not row.open_minor:
         raise Conflict(f"The invoice {row.number} does not wait for money. Look again.")
-    if not 0 < amount_minor <= 10 * row.total_minor:
+    minor = amount if isinstance(amount, int) else bank_statements.amount(amount, currency(row.currency).digits)
+    if not 0 < minor <= 10 * row.total_minor:
         raise Invalid("Write the amount that you transferred, more than zero.", field="amount")
     if len(words) > 200:
         raise Invalid("At most 200 characters, please.", field="words")
@@ -57,7 +61,7 @@ def report(ctx: Context, seal: Seal, *, invoice_id: str, amount_minor: int, word
         raise Conflict("Your transfers of this invoice are noted already. They are looked for on the account.")
     kind = _type(proof) if proof else ""
     made = TransferReport(
-        organization_id=row.organization_id, invoice_id=row.id, at=ctx.now, by=ctx.actor.name, amount_minor=amount_minor,
+        organization_id=row.organization_id, invoice_id=row.id, at=ctx.now, by=ctx.actor.name, amount_minor=minor,
         currency=row.currency, words=words.strip(), proof_type=kind, proof_size=len(proof),
     )  # fmt: skip
     if proof:
@@ -69,7 +73,7 @@ def report(ctx: Context, seal: Seal, *, invoice_id: str, amount_minor: int, word
         action="transfers.report",
         subject=row.id,
         organization=row.organization_id,
-        after={"number": row.number, "amount_minor": amount_minor, "currency": row.currency, "proof": bool(proof)},
+        after={"number": row.number, "amount_minor": minor, "currency": row.currency, "proof": bool(proof)},
     )
     return _view(ctx, made)
 

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from app.services import credit_notes, credits, invoices, renewals
-from app.ui import credit_panels, document_panels, gate, invoice_panels, layout, queries, state
+from app.services import credit_notes, credits, invoices, payments, renewals, transfer_reports, transfers
+from app.ui import credit_panels, document_panels, gate, invoice_panels, layout, payment_panels, queries, state
 from models.domain.access import Permission
 
 viewer = gate.require(Permission.SEE_OWN_BILLING)
@@ -13,6 +13,13 @@ if chosen:
     layout.back(viewer, "billing")
     row = queries.ask(invoices.get, invoice_id=chosen)
     invoice_panels.one(viewer, row)
+    payment_panels.pay_now(
+        viewer,
+        row,
+        queries.ask(payments.of_invoice, invoice_id=row.id),
+        queries.ask(transfers.details, invoice_id=row.id),
+        payment_panels.open_reports(queries.ask(transfer_reports.list_, invoice_id=row.id)),
+    )
     credit_panels.settled(viewer, row)
     credit_panels.notes(viewer, queries.ask(credit_notes.list_, invoice_id=row.id).items)
     document_panels.downloads(viewer, chosen)

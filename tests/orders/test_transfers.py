@@ -40,7 +40,7 @@ def take(shop: Shop, *lines: str) -> Imported:
 def report(shop: Shop, invoice: InvoiceView, amount: int, proof: bytes = b"") -> ReportView:
     with shop.acting() as ctx:
         return transfer_reports.report(
-            ctx, shop.container.seal, invoice_id=invoice.id, amount_minor=amount, words="from Budi", proof=proof
+            ctx, shop.container.seal, invoice_id=invoice.id, amount=amount, words="from Budi", proof=proof
         )
 
 
@@ -120,7 +120,7 @@ def test_a_reported_transfer_is_found_by_its_amount(shop: Shop, open_: InvoiceVi
     with shop.acting() as ctx:
         assert [one.state for one in transfer_reports.list_(ctx, invoice_id=open_.id)] == [ReportState.FOUND]
         with pytest.raises(Conflict, match="does not wait"):
-            transfer_reports.report(ctx, shop.container.seal, invoice_id=open_.id, amount_minor=5)
+            transfer_reports.report(ctx, shop.container.seal, invoice_id=open_.id, amount=5)
 
 
 def test_a_report_has_limits(shop: Shop, open_: InvoiceView) -> None:
@@ -162,7 +162,7 @@ def test_who_may_do_what(shop: Shop, open_: InvoiceView) -> None:
             lambda: transfers.details(ctx, invoice_id=open_.id),
             lambda: transfer_reports.list_(ctx, invoice_id=open_.id),
             lambda: transfer_reports.proof(ctx, shop.container.seal, report_id=made.id),
-            lambda: transfer_reports.report(ctx, shop.container.seal, invoice_id=open_.id, amount_minor=5),
+            lambda: transfer_reports.report(ctx, shop.container.seal, invoice_id=open_.id, amount=5),
         ):
             with pytest.raises(NotFound):
                 hidden()

@@ -3,6 +3,7 @@
 TEXTS: dict[str, str | tuple[str, str]] = {
     "page.billing": "Billing",
     "page.invoices": "Invoices",
+    "page.payments": "Payments",
     "page.ledger": "Ledger",
     "billing.open": ("{n} invoice is open: {amount}.", "{n} invoices are open: {amount}."),
     "billing.nothing_open": "Nothing is open.",

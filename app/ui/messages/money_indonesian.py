@@ -3,6 +3,7 @@
 TEXTS: dict[str, str | tuple[str, str]] = {
     "page.billing": "Penagihan",
     "page.invoices": "Tagihan",
+    "page.payments": "Pembayaran",
     "page.ledger": "Buku besar",
     "billing.open": ("{n} tagihan belum dibayar: {amount}.", "{n} tagihan belum dibayar: {amount}."),
     "billing.nothing_open": "Tidak ada tagihan yang belum dibayar.",

@@ -1,6 +1,23 @@
 """The same in Indonesian, for what customers read."""
 
 TEXTS: dict[str, str | tuple[str, str]] = {
+    "pay.now": "Bayar {amount} sekarang",
+    "pay.page": "Buka halaman pembayaran",
+    "pay.account": "Virtual account di {bank}: {account}",
+    "pay.qr": "Pindai untuk membayar",
+    "pay.to": "Transfer ke",
+    "pay.amount": "Tepat sejumlah",
+    "pay.reference": "Dengan berita",
+    "pay.transfer_note": "Dengan berita ini uang Anda ditemukan dengan sendirinya.",
+    "pay.soon": "Cara pembayaran sedang disiapkan; akan tampil di sini dalam beberapa menit.",
+    "pay.report": "Saya sudah transfer",
+    "pay.report_amount": "Jumlah yang Anda transfer",
+    "pay.report_words": "Nama pengirim atau berita menurut bank",
+    "pay.report_proof": "Bukti: PDF, PNG atau JPEG, paling besar 1 MB",
+    "pay.report_send": "Kirim",
+    "pay.reported": "Tercatat. Tagihan lunas begitu uangnya ditemukan.",
+    "pay.report_waiting": "Anda melaporkan {amount} pada {at}; sedang dicari di rekening.",
+    "pay.report_refused": "{amount} yang Anda laporkan pada {at} tidak masuk. Tanyakan ke bank Anda, atau hubungi kami.",
     "did.payments.refunded": "Mengembalikan uang melalui gerbang pembayaran",
     "did.payments.charged_back": "Uang ditarik kembali oleh bank pelanggan",
     "did.transfers.take": "Mengambil mutasi rekening bank",
