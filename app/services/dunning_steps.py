@@ -52,7 +52,7 @@ def carry_out(ctx: Context, *, subscription_id: str, key: str) -> Decision | Non
     done = {
         Action.REMIND: _remind,
         Action.CHARGE: _charge,
-        Action.MOVE: _move,
+        Action.MOVE: move,
         Action.REMOVE: _remove,
         Action.PARK: _park,
     }[decision.action](ctx, known, decision)
@@ -126,7 +126,8 @@ def _charge(ctx: Context, known: Known, decision: Decision) -> bool:
     return True
 
 
-def _move(ctx: Context, known: Known, decision: Decision) -> bool:
+def move(ctx: Context, known: Known, decision: Decision) -> bool:
+    """A move and all that belongs to it; False when somebody was faster or an upgrade goes on. For other services, which check rights."""
     row, target = known.subscription, decision.target
     if target is None or (target is not S.CLEANED and any(upgrades.open_of(ctx.session, app.id) for app in known.apps)):
         return False  # an upgrade comes to its end first
@@ -166,7 +167,7 @@ def _end(ctx: Context, known: Known, decision: Decision) -> None:
     """Nothing is charged any more; its apps are stopped and saved a last time."""
     for item in subscriptions.items(ctx.session, known.subscription.id):
         if item.until is None:
-            item.until = max(item.since, ctx.now)
+            item.until = max(item.since, min(ctx.now, known.facts.cancel_at or ctx.now))
             ctx.session.add(item)
     for app in _ours(ctx, known):
         wish = wishes.newest(ctx.session, app.id)

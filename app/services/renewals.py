@@ -213,6 +213,14 @@ def facts(ctx: Context, row: Renewal) -> Facts:
     )
 
 
+def standing(ctx: Context, row: Subscription) -> tuple[Anchor, int] | None:
+    """The anchor of its periods and the first that was not charged; None while nothing of it costs. For other services."""
+    if not any(item.until is None or item.until > item.since for item in subscriptions.items(ctx.session, row.id)):
+        return None
+    known = store.by_subscription(ctx.session, row.id) or _fresh(ctx, row)
+    return Anchor(known.anchor, known.zone), known.next_index
+
+
 def tax_rule(ctx: Context, organization_id: str) -> TaxRule:
     """The tax of what an organization buys now. For other services; what was issued has its own."""
     if not settings.get(ctx, "tax_registered"):
@@ -248,6 +256,8 @@ def _item(ctx: Context, subscription: Subscription, one: SubscriptionItem) -> It
     until = one.until
     if until is None and subscription.state is SubscriptionState.TRIAL:
         until = subscription.trial_until  # a trial ends by itself
+    if subscription.cancel_at is not None and (until is None or until > subscription.cancel_at):
+        until = max(one.since, subscription.cancel_at)
     return Item(one.id, what, one.price_minor, one.since, until)
 
 

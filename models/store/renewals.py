@@ -75,7 +75,8 @@ def reopened(session: Session, now: datetime, *, limit: int | None = None) -> Se
     begun = select(SubscriptionItem.subscription_id).where(
         col(SubscriptionItem.since) <= now, col(SubscriptionItem.until).is_(None)
     )
-    going = select(Subscription.id).where(col(Subscription.state).not_in(ENDED))
+    goes_on = or_(col(Subscription.cancel_at).is_(None), col(Subscription.cancel_at) > now)
+    going = select(Subscription.id).where(col(Subscription.state).not_in(ENDED), goes_on)
     query = (
         select(Renewal)
         .where(col(Renewal.next_at).is_(None), col(Renewal.subscription_id).in_(begun))

@@ -5,4 +5,8 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "did.dunning.charge": "Menagih lagi tagihan yang belum dibayar",
     "did.dunning.move": "Mengubah status langganan",
     "did.dunning.remove": "Menghapus aplikasi yang masanya sudah berakhir",
+    "did.dunning.hold": "Menunda penagihan seorang pelanggan sampai suatu tanggal",
+    "did.dunning.lift": "Mengakhiri penundaan penagihan",
+    "did.subscriptions.cancel": "Membatalkan langganan",
+    "did.subscriptions.keep": "Menarik kembali pembatalan langganan",
 }
