@@ -36,6 +36,7 @@ from app.api.routes import (
     orphans,
     pods,
     repairs,
+    subscriptions,
     support,
     upgrades,
     usage,
@@ -79,6 +80,7 @@ ROUTERS = (
     me,
     warehouse,
     repairs,
+    subscriptions,
     support,
 )
 

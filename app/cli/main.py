@@ -27,6 +27,7 @@ from app.cli import (
     payments,
     serving,
     soak,
+    subscriptions,
     support,
     suspension,
     tokens,
@@ -65,6 +66,8 @@ app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(app_backups.app, name="app-backups")
 app.add_typer(upgrades.app, name="upgrades")
 app.add_typer(invoices.app, name="invoices")
+app.add_typer(subscriptions.app, name="subscriptions")
+app.add_typer(subscriptions.dunning, name="dunning")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(credits.app, name="credits")
 app.add_typer(payments.app, name="payments")

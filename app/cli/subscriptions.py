@@ -22,7 +22,7 @@ def list_(organization: Organization, data: DataOption = None) -> None:
     from app.services import cancellations
 
     with edge.reading(edge.settings(data)) as ctx:
-        rows = cancellations.of_organization(ctx, organization_id=organization)
+        rows = cancellations.list_(ctx, organization_id=organization)
     edge.table(
         ("subscription", "apps", "state", "since", "ends"),
         [(r.id, ", ".join(r.apps), r.state, f"{r.created_at:%Y-%m-%d}", _day(r.cancel_at or r.ended_at)) for r in rows],

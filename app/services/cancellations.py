@@ -38,10 +38,14 @@ class SubscriptionView:
     kept_until: datetime | None
 
 
-def of_organization(ctx: Context, *, organization_id: str) -> tuple[SubscriptionView, ...]:
-    """All that it ever had, the oldest first."""
-    ctx.require(Permission.SEE_OWN_BILLING, organization_id)
-    return tuple(view(ctx, row) for row in subscriptions.of_organization(ctx.session, organization_id))
+def list_(ctx: Context, *, organization_id: str | None = None) -> tuple[SubscriptionView, ...]:
+    """All that the actor may see, or those of one organization, the oldest first; those that are over too."""
+    within: list[str] | None = [organization_id] if organization_id is not None else None
+    if organization_id is not None:
+        ctx.require(Permission.SEE_OWN_BILLING, organization_id)
+    elif not ctx.actor.may(Permission.SEE_OWN_BILLING):
+        within = [org for org, held in ctx.actor.within.items() if Permission.SEE_OWN_BILLING in held]
+    return tuple(view(ctx, row) for row in subscriptions.search(ctx.session, within=within))
 
 
 def get(ctx: Context, *, subscription_id: str) -> SubscriptionView:

@@ -39,6 +39,7 @@ def of_organization(ctx: Context, *, organization_id: str) -> tuple[HoldView, ..
 def put(ctx: Context, *, organization_id: str, until: datetime, reason: str) -> HoldView:
     """No reminder, no charge and no step down before that moment, by staff who may bill. A former hold ends with it."""
     row = existing(ctx, organization_id)
+    ctx.require(Permission.SEE_OWN_BILLING, row.id)
     ctx.require(Permission.MANAGE_OWN_BILLING)
     until, why = aware(until), " ".join(reason.split())
     if not ctx.now < until <= ctx.now + LONGEST:
@@ -55,6 +56,7 @@ def put(ctx: Context, *, organization_id: str, until: datetime, reason: str) -> 
 def lift(ctx: Context, *, organization_id: str) -> None:
     """End its hold now. Conflict when it has none."""
     row = existing(ctx, organization_id)
+    ctx.require(Permission.SEE_OWN_BILLING, row.id)
     ctx.require(Permission.MANAGE_OWN_BILLING)
     if not store.lift(ctx.session, row.id, ctx.now):
         raise Conflict(f"{row.name} has no hold now.")

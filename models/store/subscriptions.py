@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -66,6 +66,14 @@ def of_instance(session: Session, instance_id: str) -> Subscription | None:
 
 def of_organization(session: Session, organization_id: str) -> Sequence[Subscription]:
     query = select(Subscription).where(Subscription.organization_id == organization_id)
+    return session.exec(query.order_by(col(Subscription.created_at), col(Subscription.id))).all()
+
+
+def search(session: Session, *, within: Collection[str] | None = None) -> Sequence[Subscription]:
+    """The oldest first; `within` are organizations, None means all of them."""
+    query = select(Subscription)
+    if within is not None:
+        query = query.where(col(Subscription.organization_id).in_(within))
     return session.exec(query.order_by(col(Subscription.created_at), col(Subscription.id))).all()
 
 

@@ -4,6 +4,8 @@ import streamlit as st
 
 from app.services import credit_notes, credits, invoices, payments, renewals, transfer_reports, transfers
 from app.ui import credit_panels, document_panels, gate, invoice_panels, layout, payment_panels, queries, state
+from app.services import cancellations, credit_notes, credits, invoices, renewals
+from app.ui import credit_panels, document_panels, dunning_panels, gate, invoice_panels, layout, queries, state
 from models.domain.access import Permission
 
 viewer = gate.require(Permission.SEE_OWN_BILLING)
@@ -44,3 +46,4 @@ with layout.card(say("billing.invoices"), note=say("billing.invoices_note"), key
 credit_panels.notes(viewer, queries.ask(credit_notes.list_, organization_id=here.id).items)
 document_panels.statement(viewer, here.id)
 document_panels.profile(viewer, here.id)
+dunning_panels.cancelling(viewer, queries.ask(cancellations.list_, organization_id=here.id))

@@ -134,6 +134,10 @@ class Program:
             found = invoices.search(session, within=[who.organization_id])
             return max(found, key=lambda one: (one.state is invoices.InvoiceState.OPEN, one.id)).id
 
+    def subscription_of(self, who: Party) -> str:
+        with self.live.store.reading() as session:
+            return subscriptions.of_organization(session, who.organization_id)[0].id
+
     def credit_note_of(self, who: Party) -> str:
         """A credit note of that party; made when it has none."""
         with self.live.transaction(job_actor("test"), "api") as ctx:

@@ -27,6 +27,7 @@ def filled(program: Program, path: str, party: Party) -> str:
         "/orders/{id}": program.ordered_by(party, open_=True).id if "/orders/{id}" in path else "",
         "/documents/{id}": program.document_of(party) if "/documents/{id}" in path else "",
         "/invoices/{id}": program.invoice_of(party) if "/invoices/{id}" in path else "",
+        "/subscriptions/{id}": program.subscription_of(party),
         "/credit-notes/{id}": program.credit_note_of(party) if "/credit-notes/{id}" in path else "",
         "/change-sets/{id}": program.change_set_of(party) if "/change-sets/{id}" in path else "",
         "/instances/{id}/operations": f"{made}/operations",
@@ -67,6 +68,8 @@ def an_occurrence(program: Program) -> str:
 
 
 BODIES: Mapping[str, Mapping[str, Any]] = {
+    "cancel_subscription": {"when": "at_period_end"},
+    "hold_dunning": {"until": (NOW + timedelta(days=9)).isoformat(), "reason": "Promised to pay on the 30th"},
     "create_organization": {"name": "Kopi Senja", "country": "ID"},
     "change_organization": {},
     "change_instance": {"template": ""},
@@ -85,7 +88,18 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
     "import_mapping": {"text": "namespace,organization,instance\nkube-system,apotek-melati,\n", "dry_run": True},
     "query_warehouse": {"sql": "SELECT node, count(*) AS samples FROM node_1h GROUP BY node ORDER BY node"},
 }
-COOKIE_ONLY = frozenset({"repair_orphan", "begin_support", "end_support", "list_my_tokens", "revoke_token", "restore_app_backup"})
+COOKIE_ONLY = frozenset(
+    {
+        "cancel_subscription",
+        "keep_subscription",
+        "repair_orphan",
+        "begin_support",
+        "end_support",
+        "list_my_tokens",
+        "revoke_token",
+        "restore_app_backup",
+    }
+)
 """A token is not shown tokens, and overwrites nothing."""
 
 
@@ -96,6 +110,8 @@ def answered(program: Program) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, (method, path), operation in operations(api.openapi()):
         if "204" in operation["responses"] or name in ("copy_app_backup", "upgrade_app", "refund_credit"):
+            continue
+        if name in ("cancel_subscription", "keep_subscription"):
             continue
         if name in COOKIE_ONLY:
             if name in ("begin_support", "end_support"):
@@ -127,6 +143,7 @@ def answered(program: Program) -> dict[str, Any]:
         found[name] = {"text/csv": made.text[:400], "application/pdf": "%PDF-1.7"}.get(kind) or short(made.json())
     # for a second app of its size the demo has no room, and its apps have the newest versions
     found["refund_credit"] = {"currency": "IDR", "credit_minor": 25000}  # nobody in the demo has credit
+    found |= dict.fromkeys(("cancel_subscription", "keep_subscription"), found["get_subscription"])
     return found | {"copy_app_backup": found["place_order"], "upgrade_app": found["list_upgrades"]["items"][0]}
 
 

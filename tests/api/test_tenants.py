@@ -22,7 +22,8 @@ OPERATIONS = [(name, method, path) for name, (method, path), _ in operations(api
 SCOPED = [
     one
     for one in OPERATIONS
-    if one[2].startswith(("/organizations/{id}", "/instances/{id}")) or one[0] in ("get_invoice", "get_credit_note")
+    if one[2].startswith(("/organizations/{id}", "/instances/{id}"))
+    or one[0] in ("get_invoice", "get_credit_note", "get_subscription", "list_subscription_moments")
 ]
 STAFF_ONLY = [
     one
@@ -30,7 +31,7 @@ STAFF_ONLY = [
     if one[0] not in COOKIE_ONLY
     and one[2].startswith(
         ("/nodes", "/pods", "/overview", "/capacity", "/samples", "/collection", "/gaps", "/mapping", "/jobs", "/occurrences",
-         "/audit", "/usage", "/warehouse", "/ledger")
+         "/audit", "/usage", "/warehouse", "/ledger", "/dunning")
     )
 ]  # fmt: skip
 _key = itertools.count()

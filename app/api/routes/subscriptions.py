@@ -26,7 +26,7 @@ OrganizationId = Annotated[str, Path(max_length=100, description="Id of the orga
 class CancellationWanted(BaseModel):
     """When a subscription is to end."""
 
-    when: CancelWhen = Field(description="`now`, or `at_period_end`: when what was paid runs out.")
+    when: CancelWhen = Field(description="`now`, or `at_period_end`: when what was paid runs out.", examples=["at_period_end"])
 
 
 class HoldWanted(BaseModel):
@@ -43,14 +43,19 @@ class HoldLifted(BaseModel):
     at: datetime
 
 
-@router.get("/subscriptions", operation_id="list_subscriptions", summary="Subscriptions of an organization", responses=answers(400))
+@router.get(
+    "/subscriptions",
+    operation_id="list_subscriptions",
+    summary="Subscriptions that you may see, those that are over too",
+    responses=answers(400),
+)
 def list_subscriptions(
     caller: Calling,
-    organization: Annotated[str, Query(max_length=200, description="The organization's id.")],
+    organization: Annotated[str, Query(max_length=200, description="An organization's id.")] = "",
     limit: Limit = 100,
     cursor: Cursor = "",
 ) -> Page[SubscriptionView]:
-    found = caller.read(cancellations.of_organization, organization_id=organization)
+    found = caller.read(cancellations.list_, organization_id=organization or None)
     return cut(found, key=lambda one: one.id, limit=limit, cursor=cursor)
 
 
@@ -62,7 +67,7 @@ def get_subscription(caller: Calling, id: Id) -> SubscriptionView:
 @router.get(
     "/subscriptions/{id}/timeline",
     operation_id="list_subscription_moments",
-    summary="What happened to a subscription: moves, invoices, payments, reminders; the newest first",
+    summary="What happened to a subscription: moves, invoices, payments, reminders; the oldest first",
     responses=answers(400),
 )
 def list_subscription_moments(caller: Calling, id: Id, limit: Limit = 100, cursor: Cursor = "") -> Page[standings.MomentView]:
