@@ -2,10 +2,8 @@
 
 import streamlit as st
 
-from app.services import credit_notes, credits, invoices, payments, renewals, transfer_reports, transfers
-from app.ui import credit_panels, document_panels, gate, invoice_panels, layout, payment_panels, queries, state
-from app.services import cancellations, credit_notes, credits, invoices, renewals
-from app.ui import credit_panels, document_panels, dunning_panels, gate, invoice_panels, layout, queries, state
+from app.services import cancellations, credit_notes, credits, invoices, payments, renewals, transfer_reports, transfers
+from app.ui import credit_panels, document_panels, dunning_panels, gate, invoice_panels, layout, payment_panels, queries, state
 from models.domain.access import Permission
 
 viewer = gate.require(Permission.SEE_OWN_BILLING)
