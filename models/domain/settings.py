@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.domain.errors import Invalid, NotFound
+from models.domain.money import CURRENCIES
 from models.domain.orders import Approval
 from models.domain.periods import DEFAULT_ZONE, MOST_AT_ONCE
 
@@ -158,6 +159,16 @@ REGISTRY: Mapping[str, OperatorSetting] = {
         ),
         OperatorSetting("tax_registered", True, "", "Whether we charge tax on sales in our country (PPN)."),
         OperatorSetting("prices_with_tax", True, "", "Whether the prices of plans have the tax in them."),
+        OperatorSetting(
+            "node_price_month", 0, "minor units", "What a node costs a month, for the margin; 0: not known.", 0, 10**12
+        ),
+        OperatorSetting(
+            "node_price_currency",
+            "IDR",
+            "",
+            "The currency of that price; the margin counts revenue in it.",
+            choices=tuple(sorted(CURRENCIES)),
+        ),
         AUDIT_YEARS,
     )
 }

@@ -69,4 +69,30 @@ TEXTS: dict[str, str | tuple[str, str]] = {
         "overdue: open after the due day; at risk: MRR of apps with critical trouble"
     ),
     "takings.source": "subscriptions, the ledger, and the list of what needs a look",
+    "page.margin": "Margin",
+    "margin.headline": "{amount} are left of {revenue} in {month}.",
+    "margin.note": "Before idle says whether the price is right, after it whether the cluster is full enough.",
+    "margin.unpriced": "No node has a price yet: set what a node costs a month in Settings (node_price_month), then costs are shown.",
+    "margin.running": "The month is under way: revenue is what its days have earned so far; the ledger has it when the month has ended.",
+    "margin.proven": "Costs of all rows and of what nobody used are the bill, {bill}, to the unit; {idle} of it is idle.",
+    "margin.not_proven": "The rows do not sum to the bill. Call somebody who knows the program.",
+    "margin.by": "Split",
+    "margin.by_organization": "Organization",
+    "margin.by_plan": "Plan",
+    "margin.by_app": "App",
+    "margin.revenue": "Revenue",
+    "margin.direct": "Direct",
+    "margin.shared": "Shared",
+    "margin.idle": "Idle",
+    "margin.before_idle": "Before idle",
+    "margin.after_idle": "After idle",
+    "margin.rows": "Revenue and costs",
+    "margin.none": "Nothing was earned or used in this month.",
+    "margin.source": "the ledger's account 4000, and hourly windows of pods and nodes in the warehouse",
+    "margin.formula": (
+        "direct = max(request, use) x price of the node's core-hours and GiB-hours; shared = what nobody owns, by direct cost; "
+        "idle = price - what was used, by cost of the same resource; price of a node = price a month x its hours / hours of the month"
+    ),
+    "setting.node_price_month": "Price of a node a month",
+    "setting.node_price_currency": "Currency of the price of a node",
 }
