@@ -93,6 +93,20 @@ def refund(
     edge.say(f"{left.credit_minor} {left.currency} are left to their credit.")
 
 
+@app.command("write-off")
+def write_off(
+    invoice: Annotated[str, typer.Argument(help="Id of the invoice (inv_…).")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; for the audit.")],
+    data: DataOption = None,
+) -> None:
+    """Give up what is open of an invoice as a loss."""
+    from app.services import credits
+
+    with edge.transaction(edge.settings(data)) as ctx:
+        credits.write_off(ctx, invoice_id=invoice, reason=reason)
+    edge.say(f"{invoice} is written off.")
+
+
 def _amount(text: str) -> tuple[int, int]:
     number, _, amount = text.partition("=")
     if not number.isdecimal() or not amount.isdecimal():

@@ -8,15 +8,17 @@ from datetime import date
 
 from app.context import Context
 from app.services import audit, ledger, settings
-from app.services.organizations import existing
+from app.services.organizations import NOTHING_HERE, existing
 from models.domain import credits as rules
 from models.domain.access import Permission
-from models.domain.errors import Invalid
+from models.domain.errors import Conflict, Invalid, NotFound
 from models.domain.money import currency as known
 from models.domain.periods import local_day
 from models.store import credits as store
+from models.store import invoices as documents
 from models.store import ledger as books
-from models.store.invoices import Invoice
+from models.store import payments
+from models.store.invoices import Invoice, InvoiceState
 
 USED, NOTED, LOST, PAID_OUT = "credit", "credit_note", "write_off", "refund"
 """Kinds of entries."""
@@ -67,6 +69,44 @@ def refund(ctx: Context, *, organization_id: str, currency: str, amount_minor: i
         )
         credit -= amount_minor
     return CreditView(currency, credit)
+
+
+def write_off(ctx: Context, *, invoice_id: str, reason: str) -> None:
+    """Give up what is open of an invoice as a loss, as staff: once, Conflict when nothing is open. Its payments are asked for no more.
+
+    What comes later all the same is the customer's credit.
+    """
+    ctx.require(Permission.MANAGE_OWN_BILLING)
+    if documents.by_id(ctx.session, invoice_id) is None:
+        raise NotFound(NOTHING_HERE)
+    why = " ".join(reason.split())
+    if not 3 <= len(why) <= 200:
+        raise Invalid("Say in 3 to 200 characters why the money is given up.", field="reason")
+    row = documents.locked(ctx.session, invoice_id)
+    open_ = store.open_of(ctx.session, row.id)
+    if row.state is not InvoiceState.OPEN:
+        raise Conflict(f"Nothing of {row.number} is open.")
+    tax_back = bool(settings.get(ctx, "write_off_tax"))
+    ledger.post(
+        ctx,
+        key=f"wof:{row.id}",
+        kind=LOST,
+        day=today(ctx),
+        memo=row.number,
+        postings=rules.written_off(open_, row.net_minor, row.tax_minor, row.currency, tax_back=tax_back),
+        organization_id=row.organization_id,
+        invoice_id=row.id,
+    )
+    documents.settle(ctx.session, row.id, at=ctx.now, state=InvoiceState.WRITTEN_OFF)
+    for one in payments.of_invoice(ctx.session, row.id):
+        payments.ask_later(ctx.session, one.id, at=None)
+    audit.record(
+        ctx,
+        action="invoices.write_off",
+        subject=row.id,
+        organization=row.organization_id,
+        after={"number": row.number, "amount_minor": open_, "currency": row.currency, "reason": why},
+    )
 
 
 def apply(ctx: Context, row: Invoice, *, day: date, up_to: int) -> int:

@@ -26,6 +26,8 @@ from models.store.subscriptions import ItemKind, Subscription, SubscriptionItem
 
 UNUSED = "unused"
 """The reason of a credit note for the rest of what was cancelled."""
+RESTED = "rest"
+"""The reason of one for a time in which nothing was rendered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +53,33 @@ def credit_unused(ctx: Context, *, subscription_id: str, at: datetime, key: str)
     """Give back what was charged of a subscription for the time from `at` on, by the second: ids of the credit notes, one an invoice.
 
     For other services, which check rights, claim the event (as by the move of the subscription) and pass `key` for it: the same key
-    again gives back nothing more. What is open of an invoice is lowered; what was paid becomes the customer's credit. What was given
-    back before of a line counts, and a plan's old line that a change settled is left out. Nothing for a trial.
+    again gives back nothing more. What is open of an invoice is lowered; what was paid becomes the customer's credit. Never more is
+    given back than is left of a line, and a plan's old line that a change settled is left out. Nothing for a trial.
     """
+    return _give_back(ctx, subscription_id, at, None, UNUSED, key)
+
+
+def credit_rest(ctx: Context, *, subscription_id: str, since: datetime, until: datetime, key: str) -> tuple[str, ...]:
+    """Give back what was charged for a time in which nothing was rendered, such as a suspension. As `credit_unused`; by a setting."""
+    if not settings.get(ctx, "credit_suspension"):
+        return ()
+    return _give_back(ctx, subscription_id, since, until, RESTED, key)
+
+
+def _give_back(
+    ctx: Context, subscription_id: str, since: datetime, until: datetime | None, reason: str, key: str
+) -> tuple[str, ...]:
     row = renewal_of(ctx.session, subscription_id)
     if row is None:
         return ()
     found: dict[str, list[InvoiceLine]] = {}
     items = {one.id: one for one in renewals.items_of(ctx, subscription_id)}
-    for invoice, line in store.lines(ctx.session, list(items), local_day(at, row.zone)):
+    for invoice, line in store.lines(ctx.session, list(items), local_day(since, row.zone)):
         found.setdefault(invoice.id, []).append(line)
     made = []
     for invoice_id in sorted(found):
         document = documents.locked(ctx.session, invoice_id)
-        event = f"{document.id}:{UNUSED}:{key}"
+        event = f"{document.id}:{reason}:{key}"
         known = notes.by_key(ctx.session, event)
         if known is not None:
             made.append(known.id)
@@ -76,11 +91,12 @@ def credit_unused(ctx: Context, *, subscription_id: str, at: datetime, key: str)
             if charged is None or known_line.number in settled:
                 continue
             start, end = _span(row, document, items[charged.item_id])
-            rest = Money(known_line.charged, known_line.currency).times(share(start, end, since=at)).minor
+            part = share(start, end, since=since) - (share(start, end, since=until) if until is not None else 0)
+            rest = Money(known_line.charged, known_line.currency).times(part).minor
             if amount := min(rest, known_line.left):
                 amounts[known_line.number] = amount
         if amounts:
-            made.append(credit_notes.give(ctx, document, amounts, reason=UNUSED, key=event))
+            made.append(credit_notes.give(ctx, document, amounts, reason=reason, key=event))
     return tuple(made)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.context import Context
-from app.services import operations
+from app.services import operations, shares
 from app.services.changesets import ChangeSetView
 from app.services.organizations import NOTHING_HERE
 from models.domain.access import Permission
@@ -62,6 +62,10 @@ def resume(ctx: Context, *, instance_id: str) -> ChangeSetView:
     paid_for = subscriptions.of_instance(ctx.session, row.id)
     if paid_for is not None and paid_for.state in ENDED:
         raise Conflict(f"The subscription of “{row.name}” has ended; it runs again when it is ordered again.")
+    if paid_for is not None:
+        shares.credit_rest(
+            ctx, subscription_id=paid_for.id, since=wish.created_at, until=ctx.now, key=f"{row.id}:{wish.generation}"
+        )
     return bring_back(ctx, row, wish)
 
 

@@ -13,11 +13,12 @@ from app.services.credits import CreditView
 from app.services.invoices import InvoiceView
 from app.services.shares import ShareView
 from app.ui import layout, state, tables
-from app.ui.actions import act
+from app.ui.actions import act, done
 from app.ui.gate import Viewer
 from app.ui.tables import Column
 from models.domain.access import Permission
 from models.domain.money import currency
+from models.store.invoices import InvoiceState
 
 
 def balance(viewer: Viewer, rows: Sequence[CreditView]) -> None:
@@ -97,6 +98,21 @@ def give_back(viewer: Viewer, row: InvoiceView, left: Sequence[LeftView]) -> Non
         if made is not None:
             st.session_state.pop(f"credit_key_{row.id}", None)
             state.notice(say.text("credits.given", number=made.number, amount=fmt.money(made.total_minor, made.currency)))
+            st.rerun()
+
+
+def give_up(viewer: Viewer, row: InvoiceView) -> None:
+    """The form of staff that writes an open invoice off."""
+    if row.state is not InvoiceState.OPEN or not viewer.actor.may(Permission.MANAGE_OWN_BILLING):
+        return
+    say = viewer.say
+    with st.popover(say("credits.give_up"), icon=":material/money_off:"):
+        st.markdown(say("credits.give_up_what", amount=viewer.format.money(row.open_minor, row.currency)))
+        with st.form("write_off", border=False):
+            reason = st.text_input(say("credits.give_up_why"), max_chars=200, key="write_off_reason")
+            asked = st.form_submit_button(say("credits.give_up_do"))
+        if asked and done(credits.write_off, invoice_id=row.id, reason=reason):
+            state.notice(say.text("credits.gave_up", number=row.number))
             st.rerun()
 
 

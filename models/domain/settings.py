@@ -157,6 +157,12 @@ REGISTRY: Mapping[str, OperatorSetting] = {
             "When a cheaper plan's price holds: from the next period on, or at once with the rest given back as credit.",
             choices=("invoice_now", "next_period"),
         ),
+        OperatorSetting(
+            "credit_suspension", True, "", "Whether the time of a suspension is given back of what was charged for it."
+        ),
+        OperatorSetting(
+            "write_off_tax", False, "", "Whether the tax of an invoice that is given up is not owed any more (ask an adviser)."
+        ),
         OperatorSetting("tax_registered", True, "", "Whether we charge tax on sales in our country (PPN)."),
         OperatorSetting("prices_with_tax", True, "", "Whether the prices of plans have the tax in them."),
         OperatorSetting(

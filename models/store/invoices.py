@@ -30,6 +30,8 @@ from models.store.types import UtcDateTime, text_enum
 class InvoiceState(StrEnum):
     OPEN = "open"
     PAID = "paid"
+    WRITTEN_OFF = "written_off"
+    """Given up as a loss; what comes later all the same is the customer's credit."""
 
 
 class InvoiceSeries(SQLModel, table=True):
@@ -189,12 +191,12 @@ def lines(session: Session, invoice_ids: Sequence[str]) -> Mapping[str, Sequence
     return found
 
 
-def settle(session: Session, invoice_id: str, *, at: datetime) -> bool:
-    """Say that an open one is paid; False when that was said before."""
+def settle(session: Session, invoice_id: str, *, at: datetime, state: InvoiceState = InvoiceState.PAID) -> bool:
+    """Say that an open one is paid, or given up; False when that was said before."""
     moved = session.exec(
         update(Invoice)
         .where(col(Invoice.id) == invoice_id, col(Invoice.state) == InvoiceState.OPEN)
-        .values(state=InvoiceState.PAID, settled_at=at)
+        .values(state=state, settled_at=at)
         .execution_options(synchronize_session="fetch")
     )
     return moved.rowcount == 1

@@ -16,6 +16,7 @@ if chosen:
     credit_panels.settled(viewer, row)
     ledger_panels.received(viewer, row)
     credit_panels.give_back(viewer, row, queries.ask(credit_notes.left, invoice_id=row.id))
+    credit_panels.give_up(viewer, row)
     credit_panels.notes(viewer, queries.ask(credit_notes.list_, invoice_id=row.id).items)
     document_panels.downloads(viewer, row.id)
     with layout.card(say("invoices.postings"), key="postings", stretch=False):

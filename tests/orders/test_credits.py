@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.gateways.payments import Script
 from app.jobs import renewals as job
-from app.services import credit_notes, credits, invoices
+from app.services import credit_notes, credits, invoices, settings
 from app.services.credit_notes import CreditNoteView
 from models.domain.access import job_actor
 from models.domain.errors import Conflict, Invalid, NotFound, NotPermitted, PlatformError
@@ -240,3 +240,27 @@ def test_staff_who_bill_give_back_and_nobody_else_does(billed: Shop) -> None:
         ):
             with pytest.raises(NotFound):
                 hidden()
+
+
+@pytest.mark.parametrize("tax_back", [True, False])
+def test_what_is_given_up_is_a_loss_once_and_asked_for_no_more(owing: Shop, tax_back: bool) -> None:
+    row = issued(owing)[1]
+    give(owing, 1, {1: 1000})
+    with owing.acting(owing.staff) as ctx:
+        settings.put(ctx, key="write_off_tax", value=tax_back)
+    taxes = -balance(owing)["2200"]
+    found = at_once(owing, [lambda ctx: credits.write_off(ctx, invoice_id=row.id, reason="They are gone")] * 2)
+    assert sorted(type(one).__name__ for one in found) == ["Conflict", "NoneType"]
+    lost = issued(owing)[1]
+    assert (lost.state, lost.open_minor) == (InvoiceState.WRITTEN_OFF, 0)
+    assert (lost.written_off_minor, lost.credited_minor) == (row.total_minor - 1000, 1000)
+    books = balance(owing)
+    assert "1100" not in books
+    assert books["6200"] == row.total_minor - 1000 - (taxes + books["2200"])
+    assert (taxes + books["2200"] > 0) is tax_back
+    with owing.acting(owing.staff) as ctx:
+        assert invoices.to_ask(ctx, at=ctx.now + MONTH) == ()
+        with pytest.raises(Conflict):
+            invoices.received(ctx, invoice_id=row.id)
+    with owing.acting() as ctx, pytest.raises(NotPermitted):
+        credits.write_off(ctx, invoice_id=row.id, reason="They are gone")

@@ -8,7 +8,7 @@ import pytest
 
 from app.jobs import renewals as job
 from app.jobs import runner
-from app.services import components, credit_notes, operations, settings, shares, upkeep
+from app.services import components, credit_notes, operations, settings, shares, suspension, upkeep
 from app.services.orders import OrderView
 from app.services.shares import ShareView
 from models.domain.access import job_actor
@@ -178,3 +178,21 @@ def test_what_was_given_back_is_not_earned_as_well(shop: Shop, app: OrderView) -
     (line,) = issued(shop)[0].lines
     assert balance(shop)["4000"] == note.net_minor - line.net_minor
     assert "2400" not in balance(shop), "nothing is owed as service any more"
+
+
+@pytest.mark.parametrize("gives", [True, False])
+def test_the_time_of_a_suspension_is_given_back(shop: Shop, app: OrderView, gives: bool) -> None:
+    with shop.acting(shop.staff) as ctx:
+        settings.put(ctx, key="credit_suspension", value=gives)
+    shop.clock.advance(timedelta(days=10))
+    with shop.acting(shop.staff) as ctx:
+        suspension.suspend(ctx, instance_id=app.instance_id, reason="Sends mail that nobody asked for")
+        since = ctx.now.replace(microsecond=0)
+    shop.work()
+    shop.clock.advance(timedelta(days=3))
+    with shop.acting(shop.staff) as ctx:
+        suspension.resume(ctx, instance_id=app.instance_id)
+        until = ctx.now.replace(microsecond=0)
+    whole = int((ENDS - BEGAN).total_seconds())
+    expected = round_half_up(79_000 * int((until - since).total_seconds()), whole)
+    assert abs(credit(shop) - (expected if gives else 0)) <= (1 if gives else 0)

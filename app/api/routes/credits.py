@@ -10,7 +10,8 @@ from pydantic import BaseModel, Field
 from app.api.edge import Calling, IdempotencyKey
 from app.api.paging import Cursor, Limit, Page, after, cut, of_service
 from app.api.problems import answers
-from app.services import credit_notes, credits
+from app.context import Context
+from app.services import credit_notes, credits, invoices
 
 router = APIRouter(tags=["money"], responses=answers(401, 403, 404, 422, 503))
 
@@ -25,6 +26,12 @@ class NewCreditNote(BaseModel):
 
     reason: str = Field(max_length=300, examples=["The app was not reachable for two days"])
     amounts: dict[int, Most] | None = Field(default=None, examples=[{"1": 1000}])
+
+
+class Loss(BaseModel):
+    """Why the money of an invoice is given up."""
+
+    reason: str = Field(max_length=200, examples=["The company does not exist any more"])
 
 
 class Refund(BaseModel):
@@ -76,6 +83,20 @@ def issue_credit_note(caller: Calling, id: Invoice, wanted: NewCreditNote, key: 
         credit_notes.CreditNoteView,
         lambda ctx: credit_notes.issue(ctx, invoice_id=id, reason=wanted.reason, amounts=wanted.amounts, key=f"api:{key}"),
     )
+
+
+@router.post(
+    "/invoices/{id}/write-off",
+    operation_id="write_off_invoice",
+    summary="Give up what is open of an invoice as a loss, as staff",
+    responses=answers(400, 409),
+)
+def write_off_invoice(caller: Calling, id: Invoice, wanted: Loss, key: IdempotencyKey) -> invoices.InvoiceView:
+    def give_up(ctx: Context) -> invoices.InvoiceView:
+        credits.write_off(ctx, invoice_id=id, reason=wanted.reason)
+        return invoices.get(ctx, invoice_id=id)
+
+    return caller.write(key, invoices.InvoiceView, give_up)
 
 
 @router.get(

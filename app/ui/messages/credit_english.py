@@ -19,6 +19,9 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "column.given_for": "Why",
     "table.credit_notes": "Credit notes, the newest first",
     "did.credit_notes.issue": "Issued a credit note",
+    "credits.reason.rest": "The time of a suspension",
+    "state.written_off": "written off",
+    "did.invoices.write_off": "Wrote an invoice off",
     "did.credits.refund": "Paid credit out",
 }
 STAFF: dict[str, str | tuple[str, str]] = {
@@ -34,6 +37,11 @@ STAFF: dict[str, str | tuple[str, str]] = {
     "credits.refund_why": "Why and how",
     "credits.refund_do": "It went back",
     "credits.refunded": "Noted: {amount} went back.",
+    "credits.give_up": "Write off",
+    "credits.give_up_what": "{amount} are given up as a loss. This cannot be taken back; what comes later becomes the customer's credit.",
+    "credits.give_up_why": "Why (for the audit)",
+    "credits.give_up_do": "Write it off",
+    "credits.gave_up": "{number} is written off.",
     "organization.credit": "Credit",
     "account.4900": "Credits and refunds",
     "account.6200": "Bad debt",

@@ -19,5 +19,8 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "column.given_for": "Alasan",
     "table.credit_notes": "Nota kredit, yang terbaru di atas",
     "did.credit_notes.issue": "Menerbitkan nota kredit",
+    "credits.reason.rest": "Waktu penangguhan",
+    "state.written_off": "dihapusbukukan",
+    "did.invoices.write_off": "Menghapusbukukan tagihan",
     "did.credits.refund": "Membayarkan saldo",
 }

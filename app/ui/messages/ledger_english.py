@@ -47,6 +47,8 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "setting.seller_email": "Seller's e-mail",
     "setting.upgrade_charge": "When a dearer plan is charged",
     "setting.downgrade_charge": "When a cheaper plan's price holds",
+    "setting.credit_suspension": "The time of a suspension is given back",
+    "setting.write_off_tax": "Giving up an invoice gives up its tax",
     "setting.tax_registered": "Tax is charged on sales (PPN)",
     "setting.prices_with_tax": "Prices have the tax in them",
 }
