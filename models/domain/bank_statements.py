@@ -137,7 +137,7 @@ def _parted(bare: str, digits: int, text: str) -> tuple[str, str, str]:
 
 def _table(text: str) -> list[tuple[int, list[str]]]:
     """Rows with their line numbers, by the separator that the most lines have."""
-    plain = text.lstrip("\ufeff")
+    plain = text.lstrip("\ufeff").encode("utf-8", "replace").decode().replace("\0", " ")
     if not plain.strip():
         raise Invalid("The statement is empty. Export it from the bank as CSV.", field="text")
     lines = plain.splitlines()

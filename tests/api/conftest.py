@@ -17,7 +17,7 @@ from app.config import Settings
 from app.container import Container
 from app.demo.load import load
 from app.jobs import registry
-from app.services import credit_notes, decisions, offers, renewals
+from app.services import credit_notes, decisions, gateway_events, offers, renewals, transfers
 from app.services import orders as ordering
 from models.domain.access import MemberRole, Permission, StaffRole, job_actor, member_actor
 from models.domain.app_backups import BackupReason, BackupState
@@ -145,6 +145,19 @@ class Program:
                 ctx, invoice_id=self.invoice_of(who), reason="Ticket 812: slow for a day", key="example", amounts={1: 1000}
             )
         return made.id
+
+    def bank_line(self) -> str:
+        """A line of a bank statement that is nobody's; a new one each time."""
+        text = f"date,description,amount\n2026-11-29,who is it {next(_count)},7\n"
+        with self.live.transaction(job_actor("test"), "api") as ctx:
+            transfers.take(ctx, text=text, source="bca.csv")
+            return transfers.unmatched(ctx)[-1].id
+
+    def payment_event(self) -> str:
+        """An event of a gateway that nobody looked at; a new one each time."""
+        with self.live.transaction(job_actor("test"), "api") as ctx:
+            gateway_events.forged(ctx, gateway="stripe", body=str(next(_count)).encode(), why="The signature is wrong.")
+            return gateway_events.list_(ctx, trouble=True).items[0].id
 
     def document_of(self, who: Party) -> str:
         with self.live.store.reading() as session:

@@ -29,6 +29,8 @@ def filled(program: Program, path: str, party: Party) -> str:
         "/invoices/{id}": program.invoice_of(party) if "/invoices/{id}" in path else "",
         "/subscriptions/{id}": program.subscription_of(party),
         "/credit-notes/{id}": program.credit_note_of(party) if "/credit-notes/{id}" in path else "",
+        "/transfers/{id}": program.bank_line() if "/transfers/{id}" in path else "",
+        "/payment-events/{id}": program.payment_event() if "/payment-events/{id}" in path else "",
         "/change-sets/{id}": program.change_set_of(party) if "/change-sets/{id}" in path else "",
         "/instances/{id}/operations": f"{made}/operations",
         "/instances/{id}/suspension": f"{made}/suspension",
@@ -78,6 +80,8 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
     "issue_credit_note": {"reason": "The app was not reachable for two days", "amounts": {"1": 1000}},
     "write_off_invoice": {"reason": "The company does not exist any more"},
     "refund_credit": {"currency": "IDR", "amount_minor": 50000, "reason": "Bank transfer of 29 November"},
+    "import_statement": {"text": "date,description,amount\n2026-11-29,thanks,149000\n", "source": "bca.csv"},
+    "assign_transfer": {"invoice": "INV-2026-000001"},
     "operate_instance": {"operation": "stop"},
     "add_component": {"component": "valkey"},
     "copy_app_backup": {"plan": "starter"},
@@ -126,6 +130,8 @@ def answered(program: Program) -> dict[str, Any]:
         body = dict(BODIES.get(name, {}))
         if name == "invite_member":
             body = {"email": "ayu@example.com", "role": "developer"}
+        if name == "assign_transfer":
+            body = {"invoice": program.invoice_of(program.mine)}
         if name == "place_order":
             body = {"organization_id": program.mine.organization_id, "template": "ghost", "plan": "trial"}
         if name == "adopt_instance":

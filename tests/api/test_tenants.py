@@ -31,7 +31,7 @@ STAFF_ONLY = [
     if one[0] not in COOKIE_ONLY
     and one[2].startswith(
         ("/nodes", "/pods", "/overview", "/capacity", "/samples", "/collection", "/gaps", "/mapping", "/jobs", "/occurrences",
-         "/audit", "/usage", "/warehouse", "/ledger", "/dunning")
+         "/audit", "/usage", "/warehouse", "/ledger", "/dunning", "/payment-events", "/transfers", "/transfer-reports")
     )
 ]  # fmt: skip
 _key = itertools.count()

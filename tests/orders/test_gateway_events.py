@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from app import container, webhooks
 from app.gateways.payments import Answer, Kind, Script, SimulatedGateway
+from app.jobs import runner
 from app.services import gateway_events, invoices, payments
 from app.services.gateway_events import EventView
 from app.services.payments import PaymentView
@@ -225,3 +226,38 @@ def test_nothing_is_begun_for_an_invoice_that_was_paid_by_hand(shop: Shop, monke
     assert scripted.charges() == {}
     assert "2300" not in balance(shop)
     assert [one.state for one in of_second(shop)] == [PaymentState.FAILED, PaymentState.PAID]
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("event_first", [True, False])
+def test_killed_between_question_and_answer_nothing_is_charged_twice(
+    shop: Shop, client: TestClient, monkeypatch: pytest.MonkeyPatch, event_first: bool
+) -> None:
+    paid(shop)
+    run(shop)
+    scripted = gateway(shop)
+    monkeypatch.setattr("app.gateways.payments.of", lambda _: scripted)
+    shop.clock.advance(MONTH)
+    with monkeypatch.context() as patch:
+
+        def killed(*_: object, **__: object) -> None:
+            raise Killed
+
+        patch.setattr(payments, "answered", killed)
+        with pytest.raises(Killed):
+            runner.run_once(shop.container, "renewals")
+    assert list(scripted.charges()) == [key(shop)], "it was charged, and nobody wrote it down"
+    assert issued(shop)[1].state is InvoiceState.OPEN
+    shop.clock.advance(timedelta(hours=2))
+    for step in (True, False) if event_first else (False, True):
+        if step:
+            tell(client, scripted.told(key(shop)))
+        else:
+            run(shop)
+    assert issued(shop)[1].state is InvoiceState.PAID
+    assert len(scripted.charges()) == 1
+    assert "1100" not in balance(shop)
+    assert "2300" not in balance(shop)

@@ -79,7 +79,19 @@ def test_what_is_wrong_is_told_with_its_line_and_nothing_is_read() -> None:
         read("date,amount\n" + "x,1\n" * 12)
 
 
-@pytest.mark.parametrize("text", ["", " \n", "a,b\n1,2\n", "date,description\n2026-11-29,x\n", "\x00", "date,amount\n" + '"' * 9])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " \n",
+        "a,b\n1,2\n",
+        "date,description\n2026-11-29,x\n",
+        "\x00",
+        "\ud800",
+        "date,description,amount\n2026-11-29,\ud800\x00,5\n2026-11-29,x,",
+        "date,amount\n" + '"' * 9,
+    ],
+)
 def test_what_is_no_statement(text: str) -> None:
     try:
         assert read(text).lines == ()
