@@ -115,7 +115,6 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "map.no_template": "No template",
     "map.others": "{n} others",
     "map.open": "Open {name}",
-    "column.state": "State",
     "column.organization": "Organization",
     "column.pod": "Pod",
     "column.memory_used": "Memory used",

@@ -27,6 +27,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "billing.formula": "How the tax comes about",
     "billing.forbidden": "You may not see the billing of this organization. Ask an owner for it.",
     "column.number": "Number",
+    "column.state": "State",
     "column.period": "Period",
     "column.total": "Total",
     "column.due_on": "Due on",

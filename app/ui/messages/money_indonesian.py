@@ -26,6 +26,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "billing.tax": "Pajak",
     "billing.formula": "Cara menghitung pajaknya",
     "billing.forbidden": "Anda tidak boleh melihat penagihan organisasi ini. Mintalah kepada pemilik.",
+    "column.state": "Status",
     "column.number": "Nomor",
     "column.period": "Periode",
     "column.total": "Jumlah",
