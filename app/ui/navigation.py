@@ -59,6 +59,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("admin/pod.py", "operate", P.SEE_CLUSTER, "deployed_code", listed=False),
     Entry("admin/provisioning.py", "operate", P.SEE_CLUSTER, "conveyor_belt"),
     Entry("admin/capacity.py", "operate", P.SEE_CLUSTER, "speed"),
+    Entry("admin/key_figures.py", "operate", P.SEE_CLUSTER, "flag"),
     Entry("admin/collection.py", "operate", P.SEE_CLUSTER, "sensors"),
     Entry("admin/jobs.py", "operate", P.SEE_JOBS, "event_repeat"),
     Entry("admin/organizations.py", "customers", P.SEE_ORGANIZATIONS, "apartment"),

@@ -32,6 +32,7 @@ from app.ui.messages import (
     dunning_english,
     dunning_indonesian,
     emptying_english,
+    key_figure_english,
     ledger_english,
     listed_english,
     listed_indonesian,
@@ -86,6 +87,7 @@ CATALOGUES: Mapping[str, Mapping[str, Text]] = {
         **report_english.TEXTS,
         **dunning_admin_english.TEXTS,
         **revenue_english.TEXTS,
+        **key_figure_english.TEXTS,
     },
     "id": {
         **shared_indonesian.TEXTS,

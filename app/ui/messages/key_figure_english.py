@@ -1,0 +1,28 @@
+"""Texts of the Key figures page, which staff read."""
+
+TEXTS: dict[str, str | tuple[str, str]] = {
+    "page.key_figures": "Key figures",
+    "key.headline": ("{n} key figure misses its target.", "{n} key figures miss their target."),
+    "key.unknown": ("{n} is not measured yet.", "{n} are not measured yet."),
+    "key.not_measured": "not measured yet",
+    "key.now": "Now",
+    "key.target": "Target",
+    "key.between": "{low} to {high}",
+    "key.at_least": "at least {low}",
+    "key.at_most": "at most {high}",
+    "key.rows": ("{n} row behind it", "{n} rows behind it"),
+    "key.time_to_access": "From order to access",
+    "key.time_to_access_is": "Median time from the moment an order is accepted until its app is ready, of apps made in the last 12 months.",
+    "key.availability": "Measured availability",
+    "key.availability_is": "Minutes in which addresses answered / minutes in which they answered or failed to, in the last 90 days.",
+    "key.retention": "Retention",
+    "key.retention_is": "Customers who paid at the start of the last full month and still paid at its end.",
+    "key.needed_a_hand": "Orders that needed a hand",
+    "key.needed_a_hand_is": "Orders whose app stopped until a person decided, or was given up, of all that were made or stopped.",
+    "key.api_answer": "Answer time of the API",
+    "key.api_answer_is": "95 of 100 calls are answered within this time.",
+    "key.node_recovery": "Recovery after the loss of a node",
+    "key.node_recovery_is": "From the moment a node is away until everything that ran on it runs elsewhere.",
+    "key.utilization": "Utilization",
+    "key.utilization_is": "Memory that pods ask for, of what nodes can give.",
+}
