@@ -1,8 +1,8 @@
 """How long the reports of the ledger take over a million postings on SQLite: `python -m benchmarks.ledger [postings]`.
 
 Measured on 2026-11-29 (2 cores, shared with other work), 1,000,000 postings in 500,000 entries over 36 months:
-trial balance, profit and loss, balance sheet, deferred 0.13-0.20 s each with the kept sums, 6-8 s and more without; the first run of the job
-`ledger` 6-17 s, later ones only what is new; the entries of one account and month (200 of 4,600) 0.1 s, once 0.8 s beside other work.
+trial balance, profit and loss, balance sheet, deferred 0.13-0.20 s each with the kept sums, 6-8 s and more without; the first run of
+the job `ledger` 6-17 s, later ones only what is new; the entries of one account and month 0.1 s, once 0.8 s beside other work.
 """
 
 from __future__ import annotations
