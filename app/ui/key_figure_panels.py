@@ -24,10 +24,10 @@ def show(viewer: Viewer, figures: Sequence[KeyFigure]) -> None:
 
 def _figure(viewer: Viewer, one: KeyFigure) -> None:
     say = viewer.say
-    value = say("key.not_measured") if one.value is None else told(viewer, one, one.value)
+    value: str = say("key.not_measured") if one.value is None else told(viewer, one, one.value)
     if one.met is not None:
         value = f":{'green' if one.met else 'red'}[**{value}**]"
-    pairs = [(say("key.now"), value), (say("key.target"), target(viewer, one))]
+    pairs: list[tuple[str, str]] = [(say("key.now"), value), (say("key.target"), target(viewer, one))]
     pairs += [(month, told(viewer, one, amount)) for month, amount in one.trend[-6:]]
     layout.facts(pairs)
     if one.rows:
