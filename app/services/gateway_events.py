@@ -15,6 +15,7 @@ from models.domain import ledger as rules
 from models.domain.access import Permission
 from models.domain.errors import Conflict, NotFound
 from models.domain.periods import local_day
+from models.store import credits as balances
 from models.store import gateway_events as store
 from models.store import ledger as entries
 from models.store import payments as rows
@@ -122,7 +123,7 @@ def _outcome(ctx: Context, event: Event, payment: Payment | None) -> Outcome:
 
 
 def _returned(ctx: Context, event: Event, payment: Payment) -> Outcome:
-    """Money that went back: out of the gateway's account, from the customer's credit. Posted once by the gateway's name of it."""
+    """Money that went back: out of the gateway's account, from the customer's credit first. Posted once by the gateway's name of it."""
     said = event.receipt
     if said.currency and said.currency != payment.currency:
         return Outcome.CURRENCY
@@ -131,6 +132,8 @@ def _returned(ctx: Context, event: Event, payment: Payment) -> Outcome:
         return Outcome.NOTED
     amount = payment.amount_minor if said.amount_minor is None else said.amount_minor
     back = event.kind is Kind.CHARGEBACK
+    balances.lock(ctx.session, payment.organization_id)
+    credit = balances.balances(ctx.session, payment.organization_id).get(payment.currency, 0)
     zone = renewals.by_subscription(ctx.session, payment.subscription_id)
     ledger.post(
         ctx,
@@ -138,7 +141,7 @@ def _returned(ctx: Context, event: Event, payment: Payment) -> Outcome:
         kind="chargeback" if back else "refund",
         day=local_day(ctx.now, zone.zone if zone else "UTC"),
         memo=payment.key,
-        postings=rules.returned(amount, payment.currency),
+        postings=rules.returned(amount, credit, payment.currency, forced=back),
         organization_id=payment.organization_id,
         invoice_id=payment.invoice_id,
     )

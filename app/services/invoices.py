@@ -95,7 +95,7 @@ class Asked:
     reference: str = ""
     """The gateway's name for it, once it said one."""
     paid: bool = False
-    """The invoice was paid otherwise meanwhile: nothing is begun any more."""
+    """The invoice was paid otherwise or given up meanwhile: nothing is begun any more."""
 
 
 def list_(
@@ -216,7 +216,7 @@ def to_ask(ctx: Context, *, at: datetime, limit: int | None = None, without: Col
     return tuple(
         Asked(
             one.id, one.invoice_id or "", one.gateway, one.key, one.amount_minor, one.currency, one.created_at,
-            row.number if row else "", one.reference, row is not None and row.state is InvoiceState.PAID,
+            row.number if row else "", one.reference, row is not None and row.state is not InvoiceState.OPEN,
         )
         for one in rows
         for row in (of[one.id],)

@@ -85,6 +85,11 @@ def earned(amount: int, currency: str) -> tuple[Posting, ...]:
     return balanced([Posting(DEFERRED, amount, currency), Posting(REVENUE, -amount, currency)])
 
 
-def returned(amount: int, currency: str) -> tuple[Posting, ...]:
-    """Money that a gateway gave back or had to give back: it leaves its account, and the customer's credit."""
-    return balanced([Posting(CREDIT, amount, currency), Posting(CASH, -amount, currency)])
+def returned(amount: int, credit: int, currency: str, *, forced: bool) -> tuple[Posting, ...]:
+    """Money that a gateway gave back, or was `forced` to: out of its account, and of the customer's credit as far as there is any.
+
+    What is more was not theirs to have back: revenue given back, or a loss when a bank took it. Credit never goes below zero.
+    """
+    theirs = min(amount, max(credit, 0))
+    rest = BAD_DEBT if forced else GIVEN_BACK
+    return balanced([Posting(CREDIT, theirs, currency), Posting(rest, amount - theirs, currency), Posting(CASH, -amount, currency)])

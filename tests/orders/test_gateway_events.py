@@ -162,17 +162,23 @@ def test_the_webhook_takes_no_large_bodies_no_other_names_and_few_forged_ones(
         assert store_of_events.count(session, Outcome.FORGED, since=shop.clock.now()) == gateway_events.FORGED_A_DAY
 
 
-@pytest.mark.parametrize(("kind", "outcome"), [(Kind.REFUND, Outcome.REFUNDED), (Kind.CHARGEBACK, Outcome.CHARGED_BACK)])
-def test_money_that_goes_back_is_posted_once(
-    shop: Shop, waiting: SimulatedGateway, client: TestClient, kind: Kind, outcome: Outcome
+@pytest.mark.parametrize(
+    ("kind", "outcome", "account"), [(Kind.REFUND, Outcome.REFUNDED, "4900"), (Kind.CHARGEBACK, Outcome.CHARGED_BACK, "6200")]
+)
+def test_money_that_goes_back_is_posted_once_from_credit_first(
+    shop: Shop, waiting: SimulatedGateway, client: TestClient, kind: Kind, outcome: Outcome, account: str
 ) -> None:
-    tell(client, waiting.told(key(shop)))
+    tell(client, waiting.told(key(shop), amount=issued(shop)[1].total_minor + 300))
+    (much,) = events(shop, trouble=True)
+    with shop.acting(shop.staff) as ctx:
+        gateway_events.seen(ctx, event_id=much.id)
     before = balance(shop)
     for id, said in (("r1", outcome.value), ("r2", "noted")):
         told = waiting.told(key(shop), id=id, kind=kind, reference="back", amount=700)
         assert tell(client, told)[1] == {"outcome": said}
     after = balance(shop)
-    assert (after["1020"], after["2300"]) == (before["1020"] - 700, 700)
+    assert (before["2300"], after.get("2300", 0), after[account]) == (-300, 0, 400)
+    assert after["1020"] == before["1020"] - 700
     assert [one.outcome for one in events(shop, trouble=True)] == ([outcome] if kind is Kind.CHARGEBACK else [])
 
 
