@@ -33,6 +33,7 @@ from app.cli import (
     tokens,
     upgrades,
     users,
+    vouchers,
     warehouse,
 )
 from models.domain.errors import PlatformError
@@ -70,6 +71,7 @@ app.add_typer(subscriptions.app, name="subscriptions")
 app.add_typer(subscriptions.dunning, name="dunning")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(credits.app, name="credits")
+app.add_typer(vouchers.app, name="vouchers")
 app.add_typer(payments.app, name="payments")
 app.add_typer(documents.app, name="documents")
 

@@ -41,6 +41,7 @@ from models.store import (
     tokens,
     transfers,
     upgrades,
+    vouchers,
 )
 from models.store import audit as audit_rows
 
@@ -127,6 +128,8 @@ def _facts(ctx: Context, row: organizations.Organization) -> Mapping[str, Any]:
         "transfer_reports": _dumped(transfers.reports(session, organization_id=row.id), without={"proof"}),
         "invoices": _dumped(billed),
         "invoice_lines": _dumped(line for lines in invoices.lines(session, [one.id for one in billed]).values() for line in lines),
+        "voucher_uses": _dumped(use for _, use in vouchers.of_organization(session, row.id)),
+        "voucher_discounts": _dumped(vouchers.discounts(session, row.id)),
         "credit_notes": _dumped(noted),
         "credit_note_lines": _dumped(
             line for lines in credit_notes.lines(session, [one.id for one in noted]).values() for line in lines

@@ -10,7 +10,7 @@ from functools import partial
 
 from app.context import Context
 from app.gateways.payments import DummyGateway
-from app.services import audit, credits, documents, ledger
+from app.services import audit, credits, documents, ledger, vouchers
 from app.services.organizations import NOTHING_HERE
 from app.services.paging import Page, limited, moment, paged, whole
 from models.domain import credits as rules
@@ -170,6 +170,7 @@ def issue(ctx: Context, charge: Charge, tax: TaxRule, *, gateway: str) -> str:
     ]  # fmt: skip
     store.write(ctx.session, row, lines)
     written = ctx.session.get_one(Invoice, row.id)
+    vouchers.note(ctx, row.id, charge.discounts)
     documents.issue_invoice(ctx, written, lines)
     ledger.post(
         ctx,

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 
 from app.context import Context
 from app.gateways.payments import DummyGateway
-from app.services import audit, invoices, settings
+from app.services import audit, invoices, settings, vouchers
 from app.services.organizations import NOTHING_HERE, existing
 from models.domain import renewals as rules
 from models.domain.access import Permission
@@ -210,6 +210,7 @@ def facts(ctx: Context, row: Renewal) -> Facts:
         str(settings.get(ctx, "billing_zone")),
         documents.last_day(ctx.session, invoices.SERIES),
         _rests(ctx, subscription, items),
+        vouchers.lasting(ctx, subscription.id),
     )
 
 

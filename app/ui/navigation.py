@@ -69,6 +69,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("admin/payments.py", "customers", P.SEE_ORGANIZATIONS, "payments"),
     Entry("admin/dunning.py", "customers", P.SEE_ORGANIZATIONS, "notification_important"),
     Entry("admin/margin.py", "customers", P.SEE_ORGANIZATIONS, "percent"),
+    Entry("admin/vouchers.py", "customers", P.SEE_ORGANIZATIONS, "redeem"),
     Entry("admin/ledger.py", "customers", P.SEE_ORGANIZATIONS, "account_balance"),
     Entry("admin/mapping.py", "customers", P.MAP_NAMESPACES, "account_tree"),
     Entry("admin/catalogue_admin.py", "platform", P.MANAGE_SETTINGS, "sell"),

@@ -14,7 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from models.domain.money import Money
+from models.domain.discounts import Discount, discounted
+from models.domain.discounts import Line as Whole
+from models.domain.money import Money, total
 from models.domain.periods import Anchor, Period, due, local_day
 from models.domain.periods import period as numbered
 from models.domain.subscriptions import ENDED, SubscriptionState
@@ -37,6 +39,14 @@ class Item:
     def lasts(self, after: datetime | None = None) -> bool:
         """Whether it is more than an empty time, and goes on after that moment."""
         return self.until is None or self.until > max(self.since, after or self.since)
+
+
+@dataclass(frozen=True, slots=True)
+class Lasting:
+    """A discount, and in how many invoices it took part already."""
+
+    discount: Discount
+    taken: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +73,7 @@ class Facts:
     zone: str
     not_before: date | None = None
     resting: bool = False
+    discounts: Sequence[Lasting] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +106,8 @@ class Charge:
     formula: str
     issued_on: date
     due_on: date
+    discounts: Sequence[tuple[str, int]] = ()
+    """What was taken off the lines before the tax, by the discount's key."""
 
     @property
     def total(self) -> int:
@@ -136,7 +149,9 @@ def decide(facts: Facts, now: datetime) -> tuple[Decision, ...]:
     periods = due(facts.anchor, facts.next_index, now, until=end)
     if len(periods) > facts.most:
         return (Park(facts.subscription_id, facts.organization_id, len(periods)),)
-    made: list[Decision] = [_one(facts, period, now) for period in periods]
+    made: list[Decision] = []
+    for period in periods:
+        made.append(_one(facts, period, now, sum(isinstance(one, Charge) for one in made)))
     following = numbered(facts.anchor, facts.next_index + len(periods)).start
     if end is not None and end <= following <= now:
         made.append(Close(facts.subscription_id, facts.organization_id))
@@ -166,13 +181,14 @@ def _end(facts: Facts) -> datetime | None:
     return max((end for end in ends if end is not None), default=numbered(facts.anchor, facts.next_index).start)
 
 
-def _one(facts: Facts, period: Period, now: datetime) -> Charge | Skip:
+def _one(facts: Facts, period: Period, now: datetime, before: int = 0) -> Charge | Skip:
+    """`before`: so many are charged at once before it."""
     there = _there(facts.items, period)
     if not there or facts.resting or facts.state in RESTING:
         return Skip(facts.subscription_id, facts.organization_id, period)
-    done = taxed(
-        [TaxLine(Money(item.price, facts.currency), facts.tax) for item in there], facts.currency, inclusive=facts.inclusive
-    )
+    lasting = [one.discount for one in facts.discounts if one.discount.lasts(one.taken + before)]
+    left = discounted([Whole(Money(item.price, facts.currency)) for item in there], lasting, facts.currency)
+    done = taxed([TaxLine(amount, facts.tax) for amount in left.lines], facts.currency, inclusive=facts.inclusive)
     lines = tuple(
         Line(item.id, item.what, period.first, _after(item, period, facts.anchor.zone), told.net.minor, told.tax.minor)
         for item, told in zip(there, done.lines, strict=True)
@@ -191,6 +207,7 @@ def _one(facts: Facts, period: Period, now: datetime) -> Charge | Skip:
         "; ".join(group.formula for group in done.groups if group.tax),
         issued,
         issued + facts.terms,
+        tuple((one.key, total(one.off, facts.currency).minor) for one in left.steps),
     )
 
 

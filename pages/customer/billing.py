@@ -2,8 +2,19 @@
 
 import streamlit as st
 
-from app.services import cancellations, credit_notes, credits, invoices, payments, renewals, transfer_reports, transfers
-from app.ui import credit_panels, document_panels, dunning_panels, gate, invoice_panels, layout, payment_panels, queries, state
+from app.services import cancellations, credit_notes, credits, invoices, payments, renewals, transfer_reports, transfers, vouchers
+from app.ui import (
+    credit_panels,
+    document_panels,
+    dunning_panels,
+    gate,
+    invoice_panels,
+    layout,
+    payment_panels,
+    queries,
+    state,
+    voucher_panels,
+)
 from models.domain.access import Permission
 
 viewer = gate.require(Permission.SEE_OWN_BILLING)
@@ -20,6 +31,7 @@ if chosen:
         queries.ask(transfers.details, invoice_id=row.id),
         payment_panels.open_reports(queries.ask(transfer_reports.list_, invoice_id=row.id)),
     )
+    voucher_panels.taken(viewer, queries.ask(vouchers.of_invoice, invoice_id=row.id), row.currency)
     credit_panels.settled(viewer, row)
     credit_panels.notes(viewer, queries.ask(credit_notes.list_, invoice_id=row.id).items)
     document_panels.downloads(viewer, chosen)
@@ -38,7 +50,10 @@ layout.header(say("billing.open", n=len(open_), amount=amount) if open_ else say
 credit_panels.balance(viewer, queries.ask(credits.of_organization, organization_id=here.id))
 st.subheader(say("billing.next"), anchor=False)
 st.caption(say("billing.next_note"))
-invoice_panels.coming(viewer, queries.ask(renewals.coming, organization_id=here.id))
+coming = queries.ask(renewals.coming, organization_id=here.id)
+invoice_panels.coming(viewer, coming)
+going = {one.subscription_id: ", ".join(line.what for line in one.lines) for one in coming if one.lines}
+voucher_panels.redeem(viewer, here.id, going, queries.ask(vouchers.of_organization, organization_id=here.id))
 with layout.card(say("billing.invoices"), note=say("billing.invoices_note"), key="invoices_card", stretch=False):
     invoice_panels.listed(viewer, invoice_panels.open_first(open_, rows), page="billing", empty="billing.no_invoices")
 credit_panels.notes(viewer, queries.ask(credit_notes.list_, organization_id=here.id).items)
