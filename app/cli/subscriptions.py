@@ -68,6 +68,18 @@ def keep(subscription: Id, data: DataOption = None) -> None:
     edge.say(f"{made.id} goes on.")
 
 
+@app.command()
+def convert(
+    subscription: Id, plan: Annotated[str, typer.Argument(help="Name of a paid plan of its template.")], data: DataOption = None
+) -> None:
+    """Choose the plan that a tried app has after its trial; its first month is invoiced at once."""
+    from app.services import conversions
+
+    with edge.transaction(edge.settings(data)) as ctx:
+        made = conversions.convert(ctx, subscription_id=subscription, plan=plan)
+    edge.say(f"{made.id} goes on with the plan {plan} once its invoice is paid.")
+
+
 @dunning.command()
 def board(data: DataOption = None) -> None:
     """Who is in which step since when, and what comes next; amounts in minor units."""

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from app import money
 from app.context import Context
 from app.gateways import mail_texts
-from app.services import audit, dunning, lifecycle, operations, outbox, specifications, stillness, suspension, trials
+from app.services import audit, conversions, dunning, lifecycle, operations, outbox, specifications, stillness, suspension, trials
 from app.services.dunning import Known
 from app.services.organizations import existing
 from models.domain import dunning as rules
@@ -132,7 +132,7 @@ def move(ctx: Context, known: Known, decision: Decision) -> bool:
     if target is None or (target is not S.CLEANED and any(upgrades.open_of(ctx.session, app.id) for app in known.apps)):
         return False  # an upgrade comes to its end first
     if decision.ended is Ended.TRIAL:
-        return trials.end(ctx, subscription_id=row.id)
+        return trials.end(ctx, subscription_id=row.id, decided=True)
     before = row.state
     if not lifecycle.move(
         ctx, row, target, reason=decision.reason, ended=decision.ended, key=decision.key,
@@ -152,6 +152,8 @@ def move(ctx: Context, known: Known, decision: Decision) -> bool:
             _suspend(ctx, app)
     if target is S.EXPIRED:
         _end(ctx, known, decision)
+    if target is S.ACTIVE and decision.reason == "trial_paid":
+        conversions.begin(ctx, row)
     if target is S.ACTIVE and before is not S.PAST_DUE:
         _back(ctx, known)
     return True

@@ -166,6 +166,16 @@ def remove(ctx: Context, *, instance_id: str, typed_name: str) -> ChangeSetView:
     return want_removed(ctx, row)
 
 
+def check_plan(ctx: Context, row: Instance, wish: Specification, plan_id: str) -> None:
+    """Refuse a plan that the app does not fit in, or for which there is no room now. For other services, which check rights."""
+    before, after = catalogue.plan_by_id(ctx.session, wish.plan_id), catalogue.plan_by_id(ctx.session, plan_id)
+    if before is not None and after is not None and after.storage_bytes < before.storage_bytes:
+        raise Conflict(f"The plan {after.name} has less storage than {row.name} has now, and a volume cannot become smaller.")
+    _check_size(ctx, wish_with(wish, plan_id=plan_id))
+    if wish.running:
+        hold(ctx, row, wish_with(wish, plan_id=plan_id), Purpose.CHANGE)
+
+
 def want_removed(ctx: Context, row: Instance) -> ChangeSetView:
     """Deleted with all its data, after a last backup. For other services, which check rights."""
     reservations.end(ctx.session, row.id, ctx.now)

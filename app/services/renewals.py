@@ -15,7 +15,7 @@ from models.domain import renewals as rules
 from models.domain.access import Permission
 from models.domain.errors import Conflict, NotFound
 from models.domain.organizations import ENDED as CLOSED
-from models.domain.periods import Anchor, anchored, period, resumed
+from models.domain.periods import Anchor, anchored, local_day, period, resumed
 from models.domain.renewals import Charge, Close, Decision, Facts, Item, Park, Skip
 from models.domain.subscriptions import ENDED, SubscriptionState
 from models.domain.tax import PPN, TaxCategory, TaxRule
@@ -220,6 +220,41 @@ def standing(ctx: Context, row: Subscription) -> tuple[Anchor, int] | None:
         return None
     known = store.by_subscription(ctx.session, row.id) or _fresh(ctx, row)
     return Anchor(known.anchor, known.zone), known.next_index
+
+
+def zone_of(ctx: Context, row: Subscription) -> str:
+    """By whose days it is billed. For other services."""
+    known = store.by_subscription(ctx.session, row.id)
+    return known.zone if known is not None else str(settings.get(ctx, "billing_zone"))
+
+
+def ahead(ctx: Context, row: Subscription, item: SubscriptionItem) -> str:
+    """Invoice the first month of an item that begins when a trial ends, due at that end; months go on from there. The invoice's id.
+
+    For other services, which check rights. Conflict when another process bills it just now.
+    """
+    known = store.by_subscription(ctx.session, row.id)
+    if known is None:
+        known = _fresh(ctx, row)
+        if not store.add(ctx.session, known):
+            raise Conflict("This subscription is billed just now. Try again.")
+    anchor = Anchor(local_day(item.since, known.zone), known.zone)
+    first = Item(item.id, _item(ctx, row, item).what, item.price_minor, item.since)
+    charged = replace(
+        facts(ctx, known),
+        state=SubscriptionState.ACTIVE,
+        anchor=anchor,
+        next_index=0,
+        base=known.base + known.next_index,
+        items=[first],
+    )
+    charge = rules.coming(charged)
+    if charge is None or not store.restart(ctx.session, row.id, known.next_index, anchor=anchor, next_at=period(anchor, 1).start):
+        raise Conflict("This subscription is billed just now. Try again.")
+    today = local_day(ctx.now, charged.zone)
+    issued = max(today, charged.not_before or today)
+    charge = replace(charge, issued_on=issued, due_on=max(issued, anchor.day))
+    return invoices.issue(ctx, charge, charged.tax, gateway=ctx.gateway)
 
 
 def tax_rule(ctx: Context, organization_id: str) -> TaxRule:

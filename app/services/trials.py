@@ -12,7 +12,7 @@ from models.domain.dunning import Ended
 from models.domain.instances import LIVING, State
 from models.domain.subscriptions import SubscriptionState
 from models.store import changesets as rows
-from models.store import instances, members, organizations, subscriptions, upgrades
+from models.store import instances, invoices, members, organizations, subscriptions, upgrades
 from models.store import specifications as wishes
 from models.store.instances import Instance
 from models.store.subscriptions import Subscription
@@ -36,15 +36,21 @@ def tell(ctx: Context, *, subscription_id: str) -> bool:
     """Mail the owners once that it ends soon; whether somebody was told now."""
     ctx.require(Permission.RUN_JOBS)
     row = subscriptions.by_id(ctx.session, subscription_id)
-    apps = _apps(ctx, row) if row is not None and row.state is SubscriptionState.TRIAL else []
+    tried = row is not None and row.state is SubscriptionState.TRIAL and not _bought(ctx, row)
+    apps = _apps(ctx, row) if row is not None and tried else []
     return row is not None and _mail(ctx, row, apps, "trial_ending")
 
 
-def end(ctx: Context, *, subscription_id: str) -> bool:
-    """Stop what was tried, keep its data, and tell the owners; False when it was bought or ended meanwhile, or is upgraded just now."""
+def end(ctx: Context, *, subscription_id: str, decided: bool = False) -> bool:
+    """Stop what was tried, keep its data, and tell the owners; False when it was bought or ended meanwhile, or is upgraded just now.
+
+    One whose first paid month is invoiced ends only where it is `decided` that the money does not come: by dunning.
+    """
     ctx.require(Permission.RUN_JOBS)
     row = subscriptions.by_id(ctx.session, subscription_id)
     if row is None or row.state is not SubscriptionState.TRIAL or row.trial_until is None or row.trial_until > ctx.now:
+        return False
+    if not decided and _bought(ctx, row):
         return False
     if any(upgrades.open_of(ctx.session, app.id) is not None for app in _apps(ctx, row)):
         return False  # the upgrade comes to its end first, and the next run stops what is there then
@@ -67,6 +73,10 @@ def end(ctx: Context, *, subscription_id: str) -> bool:
     )
     _mail(ctx, row, apps, "trial_ended")
     return True
+
+
+def _bought(ctx: Context, row: Subscription) -> bool:
+    return any(one.total_minor > 0 for one in invoices.search(ctx.session, subscription_id=row.id))
 
 
 def _stop(ctx: Context, app: Instance) -> None:

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, time, timedelta
 
 import streamlit as st
 
-from app.services import cancellations, holds
+from app.services import cancellations, conversions, holds
 from app.services.cancellations import SubscriptionView
+from app.services.offers import PlanOffer
 from app.services.standings import MomentView, StandingView
 from app.ui import layout, state, tables
 from app.ui.actions import act, done
@@ -97,6 +98,21 @@ def cancelling(viewer: Viewer, rows: Sequence[SubscriptionView]) -> None:
                     _button(viewer, row, CancelWhen.AT_PERIOD_END)
                 st.markdown(say("cancel.now", name=name))
                 _button(viewer, row, CancelWhen.NOW)
+
+
+def buying(viewer: Viewer, row: SubscriptionView, plans: Sequence[PlanOffer]) -> None:
+    """The choice of the plan that a tried app has after its trial; nothing where there is none."""
+    if not plans or row.trial_until is None or not viewer.actor.may(Permission.MANAGE_OWN_BILLING, row.organization_id):
+        return
+    say, fmt = viewer.say, viewer.format
+    prices = {one.name: fmt.money(one.prices[row.currency], row.currency) for one in plans}
+    with layout.card(say("buy.title", name=", ".join(row.apps)), key=f"buy_card_{row.id}", stretch=False):
+        st.markdown(say("buy.note", at=fmt.moment(row.trial_until)))
+        plan = st.selectbox(say("buy.plan"), list(prices), format_func=lambda one: f"{one}, {prices[one]}", key=f"plan_{row.id}")
+        clicked = st.button(say("buy.do"), type="primary", key=f"buy_{row.id}")
+        if clicked and act(conversions.convert, subscription_id=row.id, plan=plan) is not None:
+            state.notice(say.text("buy.done"))
+            st.rerun()
 
 
 def _button(viewer: Viewer, row: SubscriptionView, when: CancelWhen) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import Date, or_, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field, Session, SQLModel, col, select
 
+from models.domain.periods import Anchor
 from models.domain.subscriptions import ENDED, SubscriptionState
 from models.store.subscriptions import Subscription, SubscriptionItem
 from models.store.types import UtcDateTime
@@ -104,6 +105,18 @@ def advance(session: Session, subscription_id: str, index: int, *, next_at: date
         .where(col(Renewal.subscription_id) == subscription_id, col(Renewal.next_index) == index)
         .where(col(Renewal.parked_at).is_(None), col(Renewal.next_at).is_not(None))
         .values(next_index=index + (next_at is not None), next_at=next_at)
+        .execution_options(synchronize_session="fetch")
+    )
+    return moved.rowcount == 1
+
+
+def restart(session: Session, subscription_id: str, index: int, *, anchor: Anchor, next_at: datetime) -> bool:
+    """Count from another anchor on, whose first period is charged; False when somebody charged meanwhile."""
+    moved = session.exec(
+        update(Renewal)
+        .where(col(Renewal.subscription_id) == subscription_id, col(Renewal.next_index) == index)
+        .where(col(Renewal.parked_at).is_(None))
+        .values(anchor=anchor.day, next_index=1, base=col(Renewal.base) + index, next_at=next_at)
         .execution_options(synchronize_session="fetch")
     )
     return moved.rowcount == 1

@@ -15,6 +15,18 @@ from app.ui import (
     state,
     voucher_panels,
 )
+from app.services import (
+    cancellations,
+    conversions,
+    credit_notes,
+    credits,
+    invoices,
+    payments,
+    renewals,
+    transfer_reports,
+    transfers,
+)
+from app.ui import credit_panels, document_panels, dunning_panels, gate, invoice_panels, layout, payment_panels, queries, state
 from models.domain.access import Permission
 
 viewer = gate.require(Permission.SEE_OWN_BILLING)
@@ -59,4 +71,8 @@ with layout.card(say("billing.invoices"), note=say("billing.invoices_note"), key
 credit_panels.notes(viewer, queries.ask(credit_notes.list_, organization_id=here.id).items)
 document_panels.statement(viewer, here.id)
 document_panels.profile(viewer, here.id)
-dunning_panels.cancelling(viewer, queries.ask(cancellations.list_, organization_id=here.id))
+subscribed = queries.ask(cancellations.list_, organization_id=here.id)
+for one in subscribed:
+    if one.trial_until is not None and one.ended_at is None:
+        dunning_panels.buying(viewer, one, queries.ask(conversions.choices, subscription_id=one.id))
+dunning_panels.cancelling(viewer, subscribed)

@@ -71,6 +71,7 @@ def an_occurrence(program: Program) -> str:
 
 BODIES: Mapping[str, Mapping[str, Any]] = {
     "cancel_subscription": {"when": "at_period_end"},
+    "convert_subscription": {"plan": "starter"},
     "hold_dunning": {"until": (NOW + timedelta(days=9)).isoformat(), "reason": "Promised to pay on the 30th"},
     "create_organization": {"name": "Kopi Senja", "country": "ID"},
     "change_organization": {},
@@ -95,6 +96,7 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
 }
 COOKIE_ONLY = frozenset(
     {
+        "convert_subscription",
         "cancel_subscription",
         "keep_subscription",
         "repair_orphan",
@@ -116,7 +118,7 @@ def answered(program: Program) -> dict[str, Any]:
     for name, (method, path), operation in operations(api.openapi()):
         if "204" in operation["responses"] or name in ("copy_app_backup", "upgrade_app", "refund_credit", "write_off_invoice"):
             continue
-        if name in ("cancel_subscription", "keep_subscription"):
+        if name in ("cancel_subscription", "convert_subscription", "keep_subscription"):
             continue
         if name in COOKIE_ONLY:
             if name in ("begin_support", "end_support"):
@@ -153,7 +155,7 @@ def answered(program: Program) -> dict[str, Any]:
     lost = lost | {"state": "written_off", "open_minor": 0, "written_off_minor": lost["total_minor"]}
     found["write_off_invoice"] = lost
     found["refund_credit"] = {"currency": "IDR", "credit_minor": 25000}  # nobody in the demo has credit
-    found |= dict.fromkeys(("cancel_subscription", "keep_subscription"), found["get_subscription"])
+    found |= dict.fromkeys(("cancel_subscription", "convert_subscription", "keep_subscription"), found["get_subscription"])
     return found | {"copy_app_backup": found["place_order"], "upgrade_app": found["list_upgrades"]["items"][0]}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.services import cancellations
+from app.services import cancellations, invoices
 from app.ui import queries
 from models.domain.access import MemberRole, StaffRole
 from models.domain.subscriptions import SubscriptionState
@@ -52,3 +52,15 @@ def test_a_customer_cancels_at_the_end_and_takes_it_back(shop: Shop) -> None:
     at.button(key=f"keep_{placed.subscription_id}").click().run()
     with shop.acting() as ctx:
         assert cancellations.get(ctx, subscription_id=placed.subscription_id).cancel_at is None
+
+
+def test_a_customer_buys_what_is_tried(shop: Shop) -> None:
+    placed = shop.order("container")
+    shop.work()
+    at = page(shop, "customer/billing", MemberRole.OWNER)
+    assert "Keep container after the trial" in said(at)
+    at.button(key=f"buy_{placed.subscription_id}").click().run()
+    assert not at.exception
+    with shop.acting() as ctx:
+        assert [one.total_minor for one in invoices.unpaid(ctx)] == [79_000]
+    assert "Keep container after the trial" not in said(page(shop, "customer/billing", MemberRole.OWNER))

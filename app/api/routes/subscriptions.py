@@ -12,7 +12,7 @@ from app.api.edge import Calling, IdempotencyKey
 from app.api.paging import Cursor, Limit, Page, cut
 from app.api.problems import answers
 from app.context import Context
-from app.services import cancellations, holds, standings
+from app.services import cancellations, conversions, holds, standings
 from app.services.cancellations import SubscriptionView
 from app.services.holds import HoldView
 from models.domain.subscriptions import CancelWhen
@@ -27,6 +27,12 @@ class CancellationWanted(BaseModel):
     """When a subscription is to end."""
 
     when: CancelWhen = Field(description="`now`, or `at_period_end`: when what was paid runs out.", examples=["at_period_end"])
+
+
+class ConversionWanted(BaseModel):
+    """What a tried app becomes."""
+
+    plan: str = Field(max_length=100, description="Name of a paid plan of its template.", examples=["starter"])
 
 
 class HoldWanted(BaseModel):
@@ -93,6 +99,16 @@ def cancel_subscription(caller: Calling, id: Id, wanted: CancellationWanted, key
 )
 def keep_subscription(caller: Calling, id: Id, key: IdempotencyKey) -> SubscriptionView:
     return caller.write(key, SubscriptionView, lambda ctx: cancellations.keep(ctx, subscription_id=id))
+
+
+@router.post(
+    "/subscriptions/{id}/conversion",
+    operation_id="convert_subscription",
+    summary="Choose the plan that a tried app has after its trial; its first month is invoiced at once",
+    responses=answers(400, 409),
+)
+def convert_subscription(caller: Calling, id: Id, wanted: ConversionWanted, key: IdempotencyKey) -> SubscriptionView:
+    return caller.write(key, SubscriptionView, lambda ctx: conversions.convert(ctx, subscription_id=id, plan=wanted.plan))
 
 
 @router.get(

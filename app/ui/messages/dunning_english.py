@@ -21,4 +21,13 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "cancel.ends": "{name} ends on {at}. Its data is kept until {kept}.",
     "cancel.keep": "Keep {name}",
     "cancel.kept": "It goes on.",
+    "did.subscriptions.convert": "Bought what was tried",
+    "buy.title": "Keep {name} after the trial",
+    "buy.note": (
+        "Choose a plan before {at}. Its first month is invoiced now; paid, the app goes on with that plan "
+        "after the trial. Not paid, it is stopped then, and its data is kept."
+    ),
+    "buy.plan": "Plan",
+    "buy.do": "Buy",
+    "buy.done": "Chosen. The invoice is below.",
 }

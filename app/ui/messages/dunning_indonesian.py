@@ -21,4 +21,13 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "cancel.ends": "{name} berakhir pada {at}. Datanya disimpan sampai {kept}.",
     "cancel.keep": "Tetap berlangganan {name}",
     "cancel.kept": "Langganan dilanjutkan.",
+    "did.subscriptions.convert": "Membeli aplikasi yang dicoba",
+    "buy.title": "Lanjutkan {name} setelah masa coba",
+    "buy.note": (
+        "Pilih paket sebelum {at}. Bulan pertamanya ditagih sekarang; jika dibayar, aplikasi berlanjut "
+        "dengan paket itu. Jika tidak, dihentikan dan datanya disimpan."
+    ),
+    "buy.plan": "Paket",
+    "buy.do": "Beli",
+    "buy.done": "Sudah dipilih. Tagihannya ada di bawah.",
 }
