@@ -5,12 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from app.context import Context
-from app.services import audit, cancellations, offers, operations, outbox, renewals
+from app.services import audit, cancellations, offers, operations, renewals
 from app.services.cancellations import SubscriptionView
 from app.services.offers import PlanOffer
-from app.services.selling import NoRoom
 from models.domain.access import ActorKind, Permission
-from models.domain.changesets import Purpose
 from models.domain.errors import Conflict, Invalid, NotPermitted
 from models.domain.periods import begins, local_day
 from models.domain.subscriptions import SubscriptionState
@@ -72,28 +70,6 @@ def choices(ctx: Context, *, subscription_id: str) -> tuple[PlanOffer, ...]:
     return tuple(
         one for one in offers.get(ctx, template=app.template).plans if one.trial_days is None and row.currency in one.prices
     )
-
-
-def begin(ctx: Context, row: Subscription) -> None:
-    """The trial is over and paid for: its app gets the plan that was chosen. For other services.
-
-    When there is no room for it now the app goes on as it is, and staff are told.
-    """
-    for item in subscriptions.items(ctx.session, row.id):
-        app = instances.by_id(ctx.session, item.instance_id) if item.instance_id else None
-        wish = wishes.newest(ctx.session, app.id) if app is not None else None
-        if item.until is not None or item.kind is not ItemKind.PLAN or item.plan_id is None or app is None or wish is None:
-            continue
-        app.trial_until, app.plan_id = None, item.plan_id
-        ctx.session.add(app)
-        if wish.plan_id == item.plan_id:
-            continue
-        try:
-            operations.hold(ctx, app, operations.wish_with(wish, plan_id=item.plan_id, running=True), Purpose.CHANGE)
-        except NoRoom as error:
-            outbox.alert_staff(ctx, key=f"conversion:{row.id}", title=f"No room for {app.name}, which was bought", body=str(error))
-            continue
-        operations.want(ctx, app, wish, Purpose.CHANGE, "bought", plan_id=item.plan_id)
 
 
 def _from(ctx: Context, row: Subscription, until: datetime) -> datetime:

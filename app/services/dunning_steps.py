@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from app import money
 from app.context import Context
 from app.gateways import mail_texts
-from app.services import audit, conversions, dunning, lifecycle, operations, outbox, specifications, stillness, suspension, trials
+from app.services import audit, dunning, lifecycle, operations, outbox, purchases, specifications, stillness, suspension, trials
 from app.services.dunning import Known
 from app.services.organizations import existing
 from models.domain import dunning as rules
@@ -153,7 +153,7 @@ def move(ctx: Context, known: Known, decision: Decision) -> bool:
     if target is S.EXPIRED:
         _end(ctx, known, decision)
     if target is S.ACTIVE and decision.reason == "trial_paid":
-        conversions.begin(ctx, row)
+        purchases.begin(ctx, row)
     if target is S.ACTIVE and before is not S.PAST_DUE:
         _back(ctx, known)
     return True
