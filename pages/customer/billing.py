@@ -2,7 +2,18 @@
 
 import streamlit as st
 
-from app.services import cancellations, credit_notes, credits, invoices, payments, renewals, transfer_reports, transfers, vouchers
+from app.services import (
+    cancellations,
+    conversions,
+    credit_notes,
+    credits,
+    invoices,
+    payments,
+    renewals,
+    transfer_reports,
+    transfers,
+    vouchers,
+)
 from app.ui import (
     credit_panels,
     document_panels,
@@ -15,18 +26,6 @@ from app.ui import (
     state,
     voucher_panels,
 )
-from app.services import (
-    cancellations,
-    conversions,
-    credit_notes,
-    credits,
-    invoices,
-    payments,
-    renewals,
-    transfer_reports,
-    transfers,
-)
-from app.ui import credit_panels, document_panels, dunning_panels, gate, invoice_panels, layout, payment_panels, queries, state
 from models.domain.access import Permission
 
 viewer = gate.require(Permission.SEE_OWN_BILLING)
