@@ -27,8 +27,8 @@ def said(notebook: nbformat.NotebookNode) -> str:
     return "\n".join(out.get("text", "") for cell in notebook.cells for out in cell.get("outputs", []))
 
 
-def test_there_are_three():
-    assert len(NOTEBOOKS) == 3
+def test_there_are_six():
+    assert len(NOTEBOOKS) == 6
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
@@ -58,3 +58,17 @@ def test_windows_equal_the_samples_they_were_made_of(server, server_data, monkey
     checked = re.search(r"(\d+) containers checked", text)
     assert checked is not None
     assert int(checked[1]) > 20
+
+
+def test_revenue_of_the_notebook_is_that_of_page_and_ledger(server, server_data, monkeypatch):
+    text = said(executed(NOTEBOOKS[3], server_data, monkeypatch))
+    assert re.search(r"\d+ postings sum to 0", text)
+    assert re.search(r"\d+ months of revenue equal the page", text)
+
+
+def test_margin_of_the_notebook_is_proven(server, server_data, monkeypatch):
+    assert said(executed(NOTEBOOKS[4], server_data, monkeypatch)).count(", proven") == 3
+
+
+def test_cohorts_sum_to_what_recurs(server, server_data, monkeypatch):
+    assert re.search(r"\d+ currencies", said(executed(NOTEBOOKS[5], server_data, monkeypatch)))
