@@ -10,7 +10,19 @@ from sqlalchemy.exc import IntegrityError
 from app import money
 from app.context import Context
 from app.gateways import mail_texts
-from app.services import audit, dunning, lifecycle, operations, outbox, purchases, specifications, stillness, suspension, trials
+from app.services import (
+    audit,
+    dunning,
+    lifecycle,
+    operations,
+    outbox,
+    purchases,
+    shares,
+    specifications,
+    stillness,
+    suspension,
+    trials,
+)
 from app.services.dunning import Known
 from app.services.organizations import existing
 from models.domain import dunning as rules
@@ -155,7 +167,7 @@ def move(ctx: Context, known: Known, decision: Decision) -> bool:
     if target is S.ACTIVE and decision.reason == "trial_paid":
         purchases.begin(ctx, row)
     if target is S.ACTIVE and before is not S.PAST_DUE:
-        _back(ctx, known)
+        _back(ctx, known, decision)
     return True
 
 
@@ -171,6 +183,9 @@ def _end(ctx: Context, known: Known, decision: Decision) -> None:
         if item.until is None:
             item.until = max(item.since, min(ctx.now, known.facts.cancel_at or ctx.now))
             ctx.session.add(item)
+    if decision.ended is Ended.CANCELLED:
+        end = min(ctx.now, known.facts.cancel_at or ctx.now)
+        shares.credit_unused(ctx, subscription_id=known.subscription.id, at=end, key=decision.key)
     for app in _ours(ctx, known):
         wish = wishes.newest(ctx.session, app.id)
         if wish is not None and (wish.running or wish.suspended == dunning.NOTICE):
@@ -195,8 +210,10 @@ def _end(ctx: Context, known: Known, decision: Decision) -> None:
         )
 
 
-def _back(ctx: Context, known: Known) -> None:
-    """Charged again for what it had, and its apps as they were; what people suspended stays so."""
+def _back(ctx: Context, known: Known, decision: Decision) -> None:
+    """Charged again for what it had, and its apps as they were; what people suspended stays so. The time of a suspension is given back."""
+    if known.facts.state is S.SUSPENDED:
+        shares.credit_rest(ctx, subscription_id=known.subscription.id, since=known.facts.since, until=ctx.now, key=decision.key)
     items = subscriptions.items(ctx.session, known.subscription.id)
     if known.facts.state is S.EXPIRED:
         last = max((one.until for one in items if one.until is not None), default=None)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.services import cancellations, holds, standings
+from app.services import cancellations, credits, holds, standings
 from models.domain.access import Actor, ActorKind, MemberRole
 from models.domain.errors import Conflict, Invalid, NotFound, NotPermitted
 from models.domain.instances import State
@@ -64,9 +64,13 @@ def test_taken_back_before_it_goes_on(shop: Shop) -> None:
 def test_now_it_stops_at_once(shop: Shop) -> None:
     placed = paid(shop)
     shop.work()
+    run(shop)
+    shop.clock.advance(15 * DAY)
     with shop.acting() as ctx:
         found = cancellations.cancel(ctx, subscription_id=placed.subscription_id, when=CancelWhen.NOW)
         assert (found.state, found.ended_at) == (S.EXPIRED, ctx.now)
+        (rest,) = credits.of_organization(ctx, organization_id=placed.organization_id)
+        assert placed.price_minor * 14 // 30 < rest.credit_minor < placed.price_minor * 16 // 30, "the unused half comes back"
         with pytest.raises(Conflict, match="over already"):
             cancellations.cancel(ctx, subscription_id=placed.subscription_id, when=CancelWhen.NOW)
     shop.work(passes=25)

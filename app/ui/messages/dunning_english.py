@@ -14,7 +14,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "cancel.note": "An app whose subscription ends is stopped and saved a last time; its data is kept for a while.",
     "cancel.begin": "Cancel {name}",
     "cancel.at_end": "At the end of what is paid: it runs until {at}. Its data is kept until {kept}; nothing more is charged.",
-    "cancel.now": "Now: {name} is stopped at once, and nothing more is charged. Its data is kept for the same time.",
+    "cancel.now": "Now: {name} is stopped at once, and the unused rest becomes your credit. Its data is kept for the same time.",
     "cancel.do_at_end": "Cancel at the end",
     "cancel.do_now": "Cancel now",
     "cancel.done": "Cancelled.",

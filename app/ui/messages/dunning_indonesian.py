@@ -14,7 +14,7 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "cancel.note": "Aplikasi yang langganannya berakhir dihentikan dan dicadangkan untuk terakhir kali; datanya disimpan untuk sementara.",
     "cancel.begin": "Batalkan {name}",
     "cancel.at_end": "Di akhir masa yang sudah dibayar: berjalan sampai {at}, datanya disimpan sampai {kept}; tidak ada lagi yang ditagih.",
-    "cancel.now": "Sekarang: {name} langsung dihentikan, dan tidak ada lagi yang ditagih. Datanya disimpan selama waktu yang sama.",
+    "cancel.now": "Sekarang: {name} langsung dihentikan, sisanya menjadi saldo kredit Anda. Datanya disimpan selama waktu yang sama.",
     "cancel.do_at_end": "Batalkan di akhir masa",
     "cancel.do_now": "Batalkan sekarang",
     "cancel.done": "Dibatalkan.",
