@@ -33,6 +33,8 @@ INSIDE = "moorage-provisioner-inside"
 """Cluster role of what the provisioner may do in an app's namespace."""
 SETUP_CPU, SETUP_MEMORY = Decimal("0.5"), 256 << 20
 """Room that setup and backup Jobs have beside the app."""
+NOTICE_CPU, NOTICE_MEMORY = Decimal("0.1"), 32 << 20
+"""Room of the page of a suspended app, which stands until the app that comes back is set up."""
 
 
 def walls(wanted: Wanted) -> Iterator[Object]:
@@ -91,10 +93,10 @@ def quota(wanted: Wanted) -> Object:
     # a listed one that was given another name stands beside its successor for a moment
     workloads = len(own) + len(listed) + len(wanted.additions)
     hard = {
-        "requests.cpu": cpu(cores + SETUP_CPU),
-        "requests.memory": size(memory + SETUP_MEMORY),
-        "limits.cpu": cpu(cores + SETUP_CPU),
-        "limits.memory": size(memory + SETUP_MEMORY),
+        "requests.cpu": cpu(cores + SETUP_CPU + NOTICE_CPU),
+        "requests.memory": size(memory + SETUP_MEMORY + NOTICE_MEMORY),
+        "limits.cpu": cpu(cores + SETUP_CPU + NOTICE_CPU),
+        "limits.memory": size(memory + SETUP_MEMORY + NOTICE_MEMORY),
         "requests.ephemeral-storage": f"{max(8, pods // 4)}Gi",
         "limits.ephemeral-storage": f"{max(16, pods * 2)}Gi",
         "requests.storage": size(storage),

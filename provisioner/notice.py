@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from html import escape
 
+from provisioner.catalogue.quantities import cpu, size
+from provisioner.isolation import NOTICE_CPU, NOTICE_MEMORY
 from provisioner.labels import COMPONENT, EXPOSED, Object, common, made, selector
 from provisioner.wanted import Wanted
 from provisioner.workloads import NODE_LOSS_SECONDS
@@ -95,7 +97,7 @@ cat /tmp/www/notice.html
 
 
 def _container(wanted: Wanted) -> Object:
-    small = {"cpu": "20m", "memory": "32Mi", "ephemeral-storage": "16Mi"}
+    small = {"cpu": "20m", "memory": size(NOTICE_MEMORY), "ephemeral-storage": "16Mi"}
     probe = {"tcpSocket": {"port": "http"}, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 3}
     return {
         "name": NAME,
@@ -105,7 +107,7 @@ def _container(wanted: Wanted) -> Object:
         "env": [{"name": "PAGE", "value": page(wanted).replace("$(", "$$(")}, {"name": "ANSWER", "value": _ANSWER}],
         "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
         "volumeMounts": [{"name": "scratch", "mountPath": "/tmp"}],  # noqa: S108  of the container
-        "resources": {"requests": small, "limits": small | {"cpu": "100m"}},
+        "resources": {"requests": small, "limits": small | {"cpu": cpu(NOTICE_CPU)}},
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},

@@ -132,3 +132,15 @@ def test_what_is_gone_or_not_paid_for_any_more_does_not_come_back(shop: Shop, ap
         resume(shop, app)
     with shop.acting() as ctx:
         assert reservations.open_(ctx.session, row.cluster) == [], "no room is held for it"
+
+
+def test_an_app_with_setup_steps_comes_back_beside_its_notice(shop: Shop) -> None:
+    placed = shop.order("wordpress", "trial")
+    shop.work(passes=40)
+    assert state(shop, placed) is State.READY
+    suspend(shop, placed)
+    assert state(shop, placed) is State.SUSPENDED
+    shop.clock.advance(timedelta(days=9))
+    resume(shop, placed)
+    assert state(shop, placed) is State.READY
+    assert backend(shop, placed) == "web"
