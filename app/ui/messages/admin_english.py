@@ -35,7 +35,6 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "column.last_tick": "Last tick",
     "column.problem": "Problem",
     "column.from": "From",
-    "column.until": "Until",
     "column.length": "Length",
     "column.question": "Question",
     "column.seconds": "Took",

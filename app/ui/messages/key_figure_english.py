@@ -1,7 +1,6 @@
 """Texts of the Key figures page, which staff read."""
 
 TEXTS: dict[str, str | tuple[str, str]] = {
-    "page.key_figures": "Key figures",
     "key.headline": ("{n} key figure misses its target.", "{n} key figures miss their target."),
     "key.unknown": ("{n} is not measured yet.", "{n} are not measured yet."),
     "key.not_measured": "not measured yet",

@@ -1,7 +1,6 @@
 """Texts of the Revenue page and of the money on the overview, which staff read."""
 
 TEXTS: dict[str, str | tuple[str, str]] = {
-    "page.revenue": "Revenue",
     "revenue.headline": ("{amount} recur each month, from {n} customer.", "{amount} recur each month, from {n} customers."),
     "revenue.as_of": "As of {at}; without tax. Rates are of the last full month.",
     "revenue.arr": "ARR",
@@ -69,7 +68,6 @@ TEXTS: dict[str, str | tuple[str, str]] = {
         "overdue: open after the due day; at risk: MRR of apps with critical trouble"
     ),
     "takings.source": "subscriptions, the ledger, and the list of what needs a look",
-    "page.margin": "Margin",
     "margin.headline": "{amount} are left of {revenue} in {month}.",
     "margin.note": "Before idle says whether the price is right, after it whether the cluster is full enough.",
     "margin.unpriced": "No node has a price yet: set what a node costs a month in Settings (node_price_month), then costs are shown.",
