@@ -50,7 +50,7 @@ def test_both_sides_agree_at_every_instant(ground: Ground, path: Path) -> None:
     assert seen.addresses[one.namespace] == (f"https://{one.host}/",)
     assert {claim.phase for key, claim in seen.claims.items() if key[0] == one.namespace} == {"Bound"}
     (quota,) = (quota for quota in seen.quotas if quota.namespace == one.namespace)
-    assert quota.hard["limits.cpu"] == "1500m"
+    assert quota.hard["limits.cpu"] == "1600m"
     assert (quota.used["limits.cpu"], quota.used["persistentvolumeclaims"], quota.used["pods"]) == ("1000m", "2", "2")
 
 
