@@ -111,6 +111,8 @@ class Settings(BaseSettings):
     """Where backups of customers' apps lie; empty: the folder `app-backups` in the data directory; or another folder."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     demo_seed: int = 7
+    demo_money: bool = False
+    """Whether a new demo has a year of invoices and payments too, which makes its first start some seconds longer."""
 
     @model_validator(mode="before")
     @classmethod

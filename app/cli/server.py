@@ -110,7 +110,7 @@ def _load_demo(made: Container) -> None:
         first = not organizations.everything(session)
     if first:
         edge.say("Loading the demo business (once) ...")
-    demo.load(made, progress)
+    demo.load(made, progress, money=made.settings.demo_money)
     if told and sys.stdout.isatty():
         edge.say()
     if first:

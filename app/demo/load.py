@@ -12,6 +12,7 @@ from app.demo.people import SignIn
 from models.domain.access import job_actor
 from models.domain.errors import Conflict
 from models.world.state import HISTORY
+from models.world.world import World
 
 Progress = Callable[[str, float], None]
 """Told what is being done now and the share that is done, from 0 to 1."""
@@ -19,13 +20,16 @@ Progress = Callable[[str, float], None]
 EDGE = "cli"
 
 
-def load(container: Container, progress: Progress | None = None, *, days: float = 90, raw_days: float = 15) -> None:
+def load(
+    container: Container, progress: Progress | None = None, *, days: float = 90, raw_days: float = 15, money: bool = False
+) -> None:
     """The demo business and its history up to now: 5-minute windows of the last `days`, tick by tick the last `raw_days` of them.
 
+    `money`: also what its organizations were charged and paid in the thirteen months before.
     A store with accounts is left as it is. Tests that want a demo in some 2 s take `days=3, raw_days=0.1`.
 
     Refuses live data. A load that was killed is completed by the next one: the accounts are written last and all at once, so they
-    are the mark of a complete load. Needs the process that owns the warehouse.
+    are the mark of a complete history; its money is completed by a mark of its own. Needs the process that owns the warehouse.
     """
     from app.demo import past
     from collectors.sources.port import ProbeTarget
@@ -37,8 +41,11 @@ def load(container: Container, progress: Progress | None = None, *, days: float 
     warehouse = container.owned_warehouse()
     actor = job_actor("demo")
     with container.reading(actor, EDGE) as ctx:
-        if not people.is_empty(ctx):
-            return
+        empty, unfinished = people.is_empty(ctx), people.lacks_money(ctx)
+    if not empty:
+        if unfinished:
+            _money(container, open_world(world_file(settings), settings.demo_seed, container.clock).world, tell)
+        return
     tell("Beginning the simulated world", 0.0)
     file = open_world(world_file(settings), settings.demo_seed, container.clock)
     now = container.clock.now()
@@ -63,9 +70,24 @@ def load(container: Container, progress: Progress | None = None, *, days: float 
     with container.transaction(actor, EDGE) as ctx:
         if people.is_empty(ctx):
             people.write(
-                ctx, world, cluster=settings.cluster, domain=settings.apps_domain, admin_hash=admin, customer_hash=customer
+                ctx,
+                world,
+                cluster=settings.cluster,
+                domain=settings.apps_domain,
+                admin_hash=admin,
+                customer_hash=customer,
+                money=money,
             )
+    if money:
+        _money(container, world, tell)
     tell("The demo is loaded", 1.0)
+
+
+def _money(container: Container, world: World, tell: Progress) -> None:
+    from app.demo import money as billed
+
+    tell("Writing invoices and payments", 0.98)
+    billed.write(container, world)
 
 
 def sign_ins() -> tuple[SignIn, SignIn]:

@@ -9,6 +9,7 @@ from app.context import Context
 from app.services import audit
 from models.domain.access import MemberRole, StaffRole
 from models.domain.instances import State
+from models.store import audit as audit_rows
 from models.store import members, organizations, staff
 from models.store.catalogue import Plan, Template
 from models.store.instances import Instance
@@ -52,9 +53,19 @@ _CENTRAL = frozenset({"Makassar", "Denpasar", "Kuta", "Mataram"})
 """Cities of Central Indonesian Time."""
 
 
+LOADED, MONEY, TURNED = "demo.load", "demo.money", "demo.turn"
+"""Actions in the audit: the demo was loaded, its money is whole, an app's owner did something about its plan."""
+
+
 def is_empty(ctx: Context) -> bool:
     """Whether nobody has an account yet."""
     return not organizations.everything(ctx.session) and not staff.everyone(ctx.session)
+
+
+def lacks_money(ctx: Context) -> bool:
+    """Whether the demo was loaded with its money to come, and that did not come whole."""
+    loaded = audit_rows.search(ctx.session, action=LOADED, limit=1)
+    return bool(loaded) and '"money"' in (loaded[0].after or "") and not audit_rows.search(ctx.session, action=MONEY, limit=1)
 
 
 def addresses(domain: str) -> list[tuple[str, str]]:
@@ -62,7 +73,7 @@ def addresses(domain: str) -> list[tuple[str, str]]:
     return [(tenant.namespace(app), _address(tenant, app, domain)) for tenant in TENANTS for app in tenant.apps]
 
 
-def write(ctx: Context, world: World, *, cluster: str, domain: str, admin_hash: str, customer_hash: str) -> None:
+def write(ctx: Context, world: World, *, cluster: str, domain: str, admin_hash: str, customer_hash: str, money: bool) -> None:
     """All rows at once; their audit row is one, since nobody made them one by one."""
     first = world.epoch - timedelta(days=330)
     plans = _catalogue(ctx, first)
@@ -72,7 +83,12 @@ def write(ctx: Context, world: World, *, cluster: str, domain: str, admin_hash: 
     for number, tenant in enumerate(TENANTS):
         _tenant(ctx, world, tenant, number, plans, begun, cluster=cluster, domain=domain, customer_hash=customer_hash)
     ctx.session.flush()
-    audit.record(ctx, action="demo.load", subject="demo", after={"organizations": len(TENANTS), "seed": world.seed})
+    audit.record(
+        ctx,
+        action=LOADED,
+        subject="demo",
+        after={"organizations": len(TENANTS), "seed": world.seed} | ({"money": True} if money else {}),
+    )
 
 
 def _catalogue(ctx: Context, at: datetime) -> dict[tuple[str, str], Plan]:

@@ -79,12 +79,13 @@ def sentence(ctx: Context, decision: Decision) -> str:
 def renew(run: Run) -> None:
     """Issue an invoice for every period that is due, each once and in its order, and ask the gateway for the money of open ones."""
     gateway = gateways.of(run.container.settings)
-    _begin(run)
-    _issue(run, gateway)
+    begin(run)
+    issue(run, gateway)
     _ask(run, {one.name: one for one in (*gateways.known(run.container.settings).values(), DummyGateway(), gateway)})
 
 
-def _begin(run: Run) -> None:
+def begin(run: Run) -> None:
+    """Give subscriptions that began to cost their anchor."""
     while True:
         run.check()
         with run.transaction() as ctx:
@@ -93,7 +94,7 @@ def _begin(run: Run) -> None:
             return
 
 
-def _issue(run: Run, gateway: PaymentGateway) -> None:
+def issue(run: Run, gateway: PaymentGateway) -> None:
     """One period after the other of everything that is due; what fails, or is another process's, is left for the next run."""
     left: set[str] = set()
     while True:
@@ -125,12 +126,13 @@ def _ask(run: Run, known: Mapping[str, PaymentGateway]) -> None:
             run.check()
             asked.add(one.payment_id)
             with run.telling(one.payment_id):
-                _ask_one(run, one, known.get(one.gateway))
+                ask_one(run, one, known.get(one.gateway))
         if len(found) < BATCH:
             return
 
 
-def _ask_one(run: Run, asked: Asked, gateway: PaymentGateway | None) -> None:
+def ask_one(run: Run, asked: Asked, gateway: PaymentGateway | None) -> None:
+    """Ask for one payment, and write down what the gateway says or that it said nothing."""
     try:
         if gateway is None:
             raise Misconfigured(f"There is no gateway “{asked.gateway}” here.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
 
-from sqlalchemy import Date, or_, update
+from sqlalchemy import Date, func, or_, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field, Session, SQLModel, col, select
 
@@ -91,6 +91,12 @@ def due(session: Session, now: datetime, *, limit: int | None = None, without: C
     query = select(Renewal).where(col(Renewal.next_at) <= now, col(Renewal.parked_at).is_(None))
     query = query.where(col(Renewal.subscription_id).not_in(without))
     return session.exec(query.order_by(col(Renewal.next_at), col(Renewal.subscription_id)).limit(limit)).all()
+
+
+def next_due(session: Session) -> datetime | None:
+    """When the first period is due of those that wait for nobody; None when nothing is."""
+    query = select(func.min(col(Renewal.next_at))).where(col(Renewal.parked_at).is_(None))
+    return session.exec(query).one()
 
 
 def parked(session: Session) -> Sequence[Renewal]:

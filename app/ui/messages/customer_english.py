@@ -205,6 +205,8 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "did.catalogue.offer_template": "Offered an app",
     "did.catalogue.retire_plan": "Retired a plan",
     "did.demo.load": "Loaded the demo",
+    "did.demo.money": "Wrote the invoices and payments of the demo",
+    "did.demo.turn": "Began, changed or ended a plan in the past of the demo",
     "did.instances.adopt": "Added an app",
     "did.instances.ask_for_help": "Asked us to look at an app",
     "did.instances.change": "Changed an app",

@@ -202,6 +202,8 @@ TEXTS: dict[str, str | tuple[str, str]] = {
     "did.catalogue.offer_template": "Menawarkan aplikasi",
     "did.catalogue.retire_plan": "Menghentikan paket",
     "did.demo.load": "Memuat demo",
+    "did.demo.money": "Menulis faktur dan pembayaran demo",
+    "did.demo.turn": "Memulai, mengubah, atau mengakhiri paket di masa lalu demo",
     "did.instances.adopt": "Menambahkan aplikasi",
     "did.instances.ask_for_help": "Meminta kami memeriksa aplikasi",
     "did.instances.change": "Mengubah aplikasi",
