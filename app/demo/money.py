@@ -14,7 +14,7 @@ from pathlib import Path
 from app.absence import Absence
 from app.container import Container
 from app.context import Context
-from app.demo.people import MONEY, TURNED
+from app.demo.people import TURNED
 from app.gateways.payments import Script, SimulatedGateway
 from app.jobs import dunning, recognition, renewals
 from app.jobs.run import Run
@@ -120,7 +120,7 @@ def write(container: Container, world: World) -> None:
     for name, body in ((recognition.NAME, recognition.recognise), (dunning.NAME, dunning.dun)):
         _done(Walk(past, name, now, "", "demo", 1), body)
     with container.transaction(job_actor("demo"), "cli") as ctx:
-        audit.record(ctx, action=MONEY, subject="demo", after={"upto": now})
+        audit.record(ctx, action="demo.money", subject="demo", after={"upto": now})
 
 
 def _steps(ctx: Context, world: World) -> list[Step]:
@@ -142,7 +142,7 @@ def _turn(ctx: Context, step: Step) -> None:
     app = instances.by_id(ctx.session, step.instance_id)
     if app is None:
         return
-    audit.record(ctx, action=TURNED, subject=step.mark, organization=app.organization_id, after={"plan_id": step.plan})
+    audit.record(ctx, action="demo.turn", subject=step.mark, organization=app.organization_id, after={"plan_id": step.plan})
     if step.plan is None:
         charges.end(ctx, app)
         return

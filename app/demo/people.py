@@ -85,7 +85,7 @@ def write(ctx: Context, world: World, *, cluster: str, domain: str, admin_hash: 
     ctx.session.flush()
     audit.record(
         ctx,
-        action=LOADED,
+        action="demo.load",
         subject="demo",
         after={"organizations": len(TENANTS), "seed": world.seed} | ({"money": True} if money else {}),
     )
