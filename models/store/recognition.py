@@ -51,14 +51,18 @@ _COLUMNS = (
 )  # fmt: skip
 
 
+def _standings() -> Any:
+    """Every line of an issued invoice with how far it was earned."""
+    mine = (col(Recognition.invoice_id) == col(InvoiceLine.invoice_id)) & (col(Recognition.line) == col(InvoiceLine.line))
+    columns: Any = select(*_COLUMNS)  # type: ignore[call-overload]  # sqlmodel types at most four columns
+    return columns.join(Invoice, col(Invoice.id) == col(InvoiceLine.invoice_id)).outerjoin(Recognition, mine)
+
+
 def due(session: Session, month: date, *, limit: int | None = None, without: Collection[Key] = ()) -> Sequence[Standing]:
     """Lines with something to post for a month before `month` (a first day), the earliest service first; not those of `without`."""
-    mine = col(Recognition.invoice_id) == col(InvoiceLine.invoice_id), col(Recognition.line) == col(InvoiceLine.line)
     fresh = col(Recognition.invoice_id).is_(None) & (col(InvoiceLine.first) < month)
     query = (
-        select(*_COLUMNS)  # type: ignore[call-overload]
-        .join(Invoice, col(Invoice.id) == col(InvoiceLine.invoice_id))
-        .outerjoin(Recognition, mine[0] & mine[1])
+        _standings()
         .where(col(InvoiceLine.net_minor) != 0, or_(fresh, col(Recognition.next_month) < month))
         .order_by(col(InvoiceLine.first), col(InvoiceLine.invoice_id), col(InvoiceLine.line))
     )
@@ -69,13 +73,7 @@ def due(session: Session, month: date, *, limit: int | None = None, without: Col
 
 def of_line(session: Session, key: Key) -> Standing | None:
     """Where that line stands now, once its invoice is issued."""
-    mine = col(Recognition.invoice_id) == col(InvoiceLine.invoice_id), col(Recognition.line) == col(InvoiceLine.line)
-    query = (
-        select(*_COLUMNS)  # type: ignore[call-overload]
-        .join(Invoice, col(Invoice.id) == col(InvoiceLine.invoice_id))
-        .outerjoin(Recognition, mine[0] & mine[1])
-        .where(InvoiceLine.invoice_id == key[0], InvoiceLine.line == key[1])
-    )
+    query = _standings().where(InvoiceLine.invoice_id == key[0], InvoiceLine.line == key[1])
     row = session.exec(query).first()
     return _standing(row) if row else None
 
